@@ -1,0 +1,58 @@
+# Everything here sets itself up: a Python and pip are all a machine needs.
+#
+#   make demo          see it work on real files
+#   make test          all checks: lint, types, layers, tests on every Python here, fuzzing, the wheel
+#   make lint          lint, types and layers only
+#   make format        rewrite the code in the house format
+#   make fuzz          SECONDS=60 of each fuzz target
+#   make bench         the table against restic, BorgBackup and git; takes long
+#   make bench-quick   the same on small data
+#   make docs          write docs/cli.md anew from the program
+#   make lock          resolve the dependencies anew; asks the package index
+#   make clean         remove environments and caches
+
+PYTHON ?= $(shell command -v python3 || command -v python)
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?= 60
+
+.PHONY: demo test lint format fuzz bench bench-quick docs lock clean runtime dev
+
+demo: runtime
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh
+
+test: dev
+	@$(BIN)/python -m tools.check
+
+lint: dev
+	$(BIN)/python -m tools.check --only lint
+
+format: dev
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+
+fuzz: dev
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS)
+
+bench: dev
+	$(BIN)/python -m benchmarks
+
+bench-quick: dev
+	$(BIN)/python -m benchmarks --quick
+
+docs: dev
+	$(BIN)/python -m tools.generate_cli_docs
+
+lock: dev
+	bash tools/lock.sh $(BIN)/python
+
+clean:
+	rm -rf .venv .venv-3.* build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Both are quick when the stamp in the environment fits the locks.
+runtime:
+	@"$(PYTHON)" tools/make_venv.py $(VENV) runtime
+
+dev:
+	@"$(PYTHON)" tools/make_venv.py $(VENV) dev

@@ -1,0 +1,1 @@
+"""What several test files share: builders of trees, comparisons, the fault library."""

@@ -1,0 +1,1 @@
+"""Scripts that the Makefile runs. Nothing of them is installed with the package."""
