@@ -10,6 +10,7 @@ changed lock is noticed. Packages come from wherever pip of this machine is set 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -34,20 +35,29 @@ class SetupError(Exception):
 
 def ensure(folder: Path, contents: str, interpreter: pythons.Interpreter) -> Path:
     """The Python of an environment in `folder` that holds `contents`, made now if it is not there yet."""
+    with (ROOT / "pyproject.toml").open() as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # two runs of make at once: the second waits and finds it done
+        if not _is_ready(folder, contents, interpreter):
+            _set_up(folder, contents, interpreter)
+    return folder / "bin" / "python"
+
+
+def _is_ready(folder: Path, contents: str, interpreter: pythons.Interpreter) -> bool:
+    """Whether the environment is there and its stamp fits. A larger one will do for a smaller."""
+    stamps = (_read(folder / f"stamp-{one}") == _digest(one, interpreter) for one in COVERED_BY[contents])
+    return (folder / "bin" / "python").exists() and any(stamps)
+
+
+def _set_up(folder: Path, contents: str, interpreter: pythons.Interpreter) -> None:
+    print(f"Setting up {folder.name} with Python {interpreter.label} from {' '.join(LOCKS[contents])} ...", flush=True)
     python = folder / "bin" / "python"
-    if python.exists():
-        for covering in COVERED_BY[contents]:
-            if _read(folder / f"stamp-{covering}") == _digest(covering, interpreter):
-                return python
-    names = " ".join(LOCKS[contents])
-    print(f"Setting up {folder.name} with Python {interpreter.label} from {names} ...", flush=True)
-    if _read(folder / "stamp-python") != interpreter.label or not python.exists():
+    made_as = f"{interpreter.label} {folder}"
+    if _read(folder / "stamp-python") != made_as or not python.exists():
         create(folder, interpreter)
     install_locked(python, *LOCKS[contents])
     pip(python, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    (folder / "stamp-python").write_text(interpreter.label)
+    (folder / "stamp-python").write_text(made_as)
     (folder / f"stamp-{contents}").write_text(_digest(contents, interpreter))
-    return python
 
 
 def create(folder: Path, interpreter: pythons.Interpreter) -> Path:
