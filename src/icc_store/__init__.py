@@ -1,0 +1,1 @@
+"""icc-store: a content-addressed, deduplicating backup store."""

@@ -1,0 +1,53 @@
+"""Content-defined chunking: FastCDC 2020. The home of pyfastcdc.
+
+Xia et al., "The Design of Fast Content-Defined Chunking for Data Deduplication Based Storage Systems", IEEE TPDS 2020.
+Only the compiled chunker is accepted: the pure-Python one cuts in the same places, a hundred times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from pyfastcdc.cy import FastCDC
+
+from icc_store.limits import GIB, KIB
+
+
+class Stream(Protocol):
+    """What is cut: bytes that come in order."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as there is data; 0 at the end."""
+
+
+@dataclass(frozen=True)
+class ChunkerParameters:
+    """How a file is cut. Sizes are bytes; `mean` is the chunker's target beyond its minimum."""
+
+    minimum: int
+    mean: int
+    maximum: int
+
+
+_STEPS = (
+    (GIB, ChunkerParameters(16 * KIB, 64 * KIB, 256 * KIB)),
+    (64 * GIB, ChunkerParameters(64 * KIB, 256 * KIB, 1024 * KIB)),
+)
+_LARGEST = ChunkerParameters(256 * KIB, 1024 * KIB, 4096 * KIB)
+
+
+def parameters_for(size: int) -> ChunkerParameters:
+    """What a file of this size is cut with when no earlier version of it says otherwise."""
+    for limit, parameters in _STEPS:
+        if size <= limit:
+            return parameters
+    return _LARGEST
+
+
+def cut(stream: Stream, parameters: ChunkerParameters) -> Iterator[memoryview]:
+    """The chunks of a stream in order. A chunk's memory is only good until the next one is asked for."""
+    chunker = FastCDC(parameters.mean, min_size=parameters.minimum, max_size=parameters.maximum)
+    for chunk in chunker.cut_stream(stream):
+        yield chunk.data

@@ -1,0 +1,63 @@
+"""zstd frames, with or without a prefix that both sides know. The home of zstandard.
+
+Frames are written without magic number, content size and checksum: lengths stand in the block's directory and
+the object's id proves the bytes. That saves 6 to 13 bytes a frame, which is a sixth of a small delta.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import zstandard
+
+from icc_store.limits import MAX_FRAME_SIZE
+
+_FORMAT: Final = zstandard.FORMAT_ZSTD1_MAGICLESS
+_MAX_WINDOW: Final = 1 << (MAX_FRAME_SIZE * 4 - 1).bit_length()
+_SMALLEST_WINDOW: Final = 10
+
+_local = threading.local()
+
+
+def compress(data: bytes, level: int, prefix: bytes = b"") -> bytes:
+    """`data` as one zstd frame. With a prefix, what stands in it already costs next to nothing."""
+    if not prefix:
+        compressor: zstandard.ZstdCompressor | None = getattr(_local, f"level{level}", None)
+        if compressor is None:
+            compressor = zstandard.ZstdCompressor(compression_params=_parameters(level, 0, 0))
+            setattr(_local, f"level{level}", compressor)
+        return compressor.compress(data)
+    known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    parameters = _parameters(level, len(data), len(prefix))
+    return zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(data)
+
+
+def decompress(data: bytes | memoryview, size: int, prefix: bytes = b"") -> bytes:
+    """The `size` plain bytes of a frame. Raises ValueError when the frame is broken or holds another count."""
+    if not 0 < size <= MAX_FRAME_SIZE:
+        raise ValueError(f"a frame of {size} plain bytes is not allowed")
+    try:
+        if prefix:
+            known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+            plain = zstandard.ZstdDecompressor(dict_data=known, format=_FORMAT, max_window_size=_MAX_WINDOW).decompress(
+                data, max_output_size=size, allow_extra_data=False
+            )
+        else:
+            decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+            if decompressor is None:
+                decompressor = zstandard.ZstdDecompressor(format=_FORMAT, max_window_size=_MAX_WINDOW)
+                _local.decompressor = decompressor
+            plain = decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"a compressed frame cannot be read: {error}") from error
+    if len(plain) != size:
+        raise ValueError(f"a compressed frame holds {len(plain)} bytes instead of {size}")
+    return plain
+
+
+def _parameters(level: int, size: int, prefix_size: int) -> zstandard.ZstdCompressionParameters:
+    options: dict[str, int] = {"format": _FORMAT, "write_content_size": 0, "write_checksum": 0, "write_dict_id": 0}
+    if prefix_size:
+        options["window_log"] = max(_SMALLEST_WINDOW, (size + prefix_size).bit_length())
+    return zstandard.ZstdCompressionParameters.from_level(level, source_size=size, dict_size=prefix_size, **options)

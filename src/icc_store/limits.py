@@ -1,0 +1,100 @@
+"""Every bound of the project, each with its reason. Sizes are bytes, times are seconds."""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+# --- blocks -----------------------------------------------------------------------------------
+SOLID_FRAME_SIZE = 256 * KIB
+"""Plain bytes gathered into one solid frame. Larger frames compress better and read slower (ADR 2)."""
+
+DELTA_GROUP_SIZE = 128 * KIB
+"""Plain bytes of neighbouring changed objects that share one delta frame."""
+
+SMALL_BLOCK_SIZE = 2000
+"""Stored bytes up to which LMDB packs several values into one page; larger ones take whole pages."""
+
+BLOCK_STORED_SIZE = 128 * KIB
+"""Stored bytes of a block when there are many: half a page lost at its end is 1.6 %."""
+
+DEFAULT_LEVEL = 3
+"""zstd level of new content: what two cores compress as fast as one reads and hashes."""
+
+MAX_OBJECT_SIZE = 16 * MIB
+"""No object is larger: the largest chunk the chunker may cut, a tree part, or a list part."""
+
+MAX_FRAME_SIZE = 32 * MIB
+"""Plain bytes of a frame that a reader accepts: a bound against decompression bombs."""
+
+MAX_BLOCK_SIZE = 64 * MIB
+MAX_OBJECTS_PER_BLOCK = 32_767
+"""Positions in a block have 15 bits in an index row."""
+
+# --- delta ------------------------------------------------------------------------------------
+MAX_DELTA_DEPTH = 16
+MAX_READ_DEPTH = 64
+"""A reader follows deeper chains than a writer makes, but not without end."""
+
+DELTA_COST_FACTOR = 8
+DELTA_COST_FLOOR = MIB
+"""A delta's whole closure may have max(8 x its plain size, 1 MiB) plain bytes."""
+
+MAX_BASES = 8
+"""Old chunks that one new chunk is written against."""
+
+DELTA_LEVEL = 7
+LARGE_DELTA_LEVEL = 9
+"""zstd levels of deltas. Below 7 a prefix of a few 100 KiB is searched badly; above 256 KiB it takes 9."""
+
+DELTA_WORTH = 0.75
+"""A delta is kept when it needs at most this share of what the object needs by itself."""
+
+# --- content ----------------------------------------------------------------------------------
+WHOLE_FILE_SIZE = 2 * MIB
+"""Files up to this size are one chunk: a delta against the previous version beats chunks there (ADR 3)."""
+
+LIST_FANOUT_MIN, LIST_FANOUT_MEAN, LIST_FANOUT_MAX = 128, 512, 2048
+"""Entries per part of a content list."""
+
+TREE_FANOUT_MIN, TREE_FANOUT_MEAN, TREE_FANOUT_MAX = 512, 2048, 8192
+"""Entries per part of a directory's tree."""
+
+READ_SIZE = 4 * MIB
+"""Bytes read at once from a large file."""
+
+MAX_TREE_DEPTH = 4096
+"""Directories below each other, and parts below parts, that a walk follows."""
+
+INLINE_XATTRS = 256
+"""A set of extended attributes above this packed size becomes an object of its own."""
+
+# --- transactions -----------------------------------------------------------------------------
+BATCH_BYTES = 16 * MIB
+"""Stored bytes per write transaction; bounds dirty pages and what a crash throws away."""
+
+READ_TXN_SECONDS = 1.0
+READ_TXN_BYTES = 64 * MIB
+"""A long reader renews its transaction this often, so that freed pages can be reused."""
+
+MAP_SIZE = 1 << 43
+MAP_SIZE_FLOOR = 1 << 30
+"""Address space asked for (8 TiB), halved when the system refuses, never below what the file needs."""
+
+LOCK_TIMEOUT = 60.0
+LOCK_POLL = 0.02
+
+# --- memory -----------------------------------------------------------------------------------
+FRAME_CACHE_BYTES = 24 * MIB
+"""Decoded frames kept by a reader."""
+
+PENDING_BYTES = 16 * MIB
+"""Plain bytes waiting for compression before the scanner waits too."""
+
+# --- change detection -------------------------------------------------------------------------
+RACY_NS = 2_000_000_000
+"""A file changed less than this before it was read is read again next time (git's racy rule)."""
+
+READ_TRIES = 3
+"""How often a file that changes while it is read is read anew."""

@@ -1,0 +1,117 @@
+"""The repository's header file: what a program must know before it opens the database.
+
+It is JSON, so that a person can read it, and ends in a checksum of itself. Features stand in three sets: an unknown
+one in `ignore` is nothing to worry about, one in `read_only` still allows reading, one in `refuse` allows nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from icc_store.codec.hashing import checksum
+from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
+
+HEADER_NAME = "repository.json"
+FORMAT_VERSION = 1
+_MARK = "icc-store repository"
+_KNOWN_FEATURES: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the repository uses beyond the base format, by how much an older program may still do with it."""
+
+    ignore: tuple[str, ...] = ()
+    read_only: tuple[str, ...] = ()
+    refuse: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """Format, features and identities of a repository. `repository` names the data, `instance` this copy of it."""
+
+    repository: bytes
+    instance: bytes
+    version: int = FORMAT_VERSION
+    chunker: str = "fastcdc-2020"
+    index_version: int = 1
+    features: Features = Features()
+
+    @property
+    def writable(self) -> bool:
+        """Whether this program knows everything it must know to write."""
+        return set(self.features.read_only) <= _KNOWN_FEATURES
+
+    def copy_of(self) -> Header:
+        """The header of a copy: same repository, new instance."""
+        return replace(self, instance=uuid.uuid4().bytes)
+
+
+def new_header() -> Header:
+    """A header with fresh random identities."""
+    return Header(uuid.uuid4().bytes, uuid.uuid4().bytes)
+
+
+def header_text(header: Header) -> str:
+    """The header file's contents."""
+    fields = asdict(header) | {"repository": header.repository.hex(), "instance": header.instance.hex(), "is": _MARK}
+    body = json.dumps(fields, indent=1, sort_keys=True)
+    return json.dumps(fields | {"checksum": checksum(body.encode()).hex()}, indent=1, sort_keys=True) + "\n"
+
+
+def write_header(directory: Path, header: Header) -> None:
+    """Write the header file, durably: first the file, then its name."""
+    temporary = directory / f".{HEADER_NAME}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(header_text(header))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(directory / HEADER_NAME)
+    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)
+
+
+def read_header(directory: Path) -> Header:
+    """The header of the repository in `directory`.
+
+    Raises NotARepository when there is none or it is not ours, BlockDamaged when it is broken, UnsupportedFormat
+    when it needs a newer program.
+    """
+    path = directory / HEADER_NAME
+    try:
+        fields = json.loads(path.read_bytes())
+        stored = bytes.fromhex(fields.pop("checksum"))
+        ours = fields["is"] == _MARK
+    except FileNotFoundError:
+        raise NotARepository(f"{directory} is not an icc-store repository: {HEADER_NAME} is missing") from None
+    except (ValueError, TypeError, KeyError, AttributeError, UnicodeDecodeError):
+        raise BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository") from None
+    if not ours:
+        raise NotARepository(f"{path} is not the header of an icc-store repository")
+    if isinstance(fields.get("version"), int) and fields["version"] > FORMAT_VERSION:
+        raise UnsupportedFormat(
+            f"{directory} has format {fields['version']}, this program reads up to {FORMAT_VERSION}",
+            hint="use a newer icc-store",
+        )
+    if checksum(json.dumps(fields, indent=1, sort_keys=True).encode()) != stored:
+        raise BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository")
+    header = Header(
+        bytes.fromhex(fields["repository"]),
+        bytes.fromhex(fields["instance"]),
+        fields["version"],
+        fields["chunker"],
+        fields["index_version"],
+        Features(**{name: tuple(value) for name, value in fields["features"].items()}),
+    )
+    unknown = sorted(set(header.features.refuse) - _KNOWN_FEATURES)
+    if unknown:
+        raise UnsupportedFormat(f"{directory} uses {', '.join(unknown)}", hint="use a newer icc-store")
+    return header

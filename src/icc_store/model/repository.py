@@ -1,0 +1,168 @@
+"""A repository as operations see it: snapshots, objects, annotations, and runs that add something.
+
+What is derived (the index, the tables of snapshots and annotations, the `seen` rows) is kept here in step with the
+blocks, in the same transactions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.errors import ReadOnlyRepository, SnapshotNotFound
+from icc_store.ids import Kind, ObjectId
+from icc_store.limits import DEFAULT_LEVEL
+from icc_store.model.header import Header
+from icc_store.model.record import (
+    Annotation,
+    Snapshot,
+    SnapshotRecord,
+    Subject,
+    combine,
+    pack_annotation,
+    pack_record,
+    unpack_annotation,
+    unpack_record,
+)
+from icc_store.objects.reader import ObjectReader
+from icc_store.objects.records import append_record
+from icc_store.objects.writer import ObjectWriter
+from icc_store.store.protocol import Store, Table, WriteTransaction
+
+_SEQ_SIZE = 8
+EPOCH_KEY = b"gc epoch"
+
+
+class CollectedMeanwhile(Exception):
+    """gc ran while a snapshot was taken; what the snapshot refers to must be looked at again. Never seen by users."""
+
+
+class Repository:
+    """An open repository. For one thread at a time."""
+
+    def __init__(self, path: Path, header: Header, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.path = path
+        self.header = header
+        self.store = store
+        self.clock = clock
+        self.objects = ObjectReader(store, header.repository, clock=clock)
+
+    def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
+        """Snapshots in the order they were committed; forgotten ones only when asked for. Raises DamageError."""
+        txn = self.objects.transaction
+        notes: dict[ObjectId, list[Annotation]] = {}
+        for _, identity in txn.items(Table.ANNOTATIONS):
+            annotation = unpack_annotation(self.objects.get(ObjectId(identity), Kind.ANNOTATION))
+            notes.setdefault(annotation.snapshot, []).append(annotation)
+        found = []
+        for _, identity in list(self.objects.transaction.items(Table.SNAPSHOTS)):
+            key = ObjectId(identity)
+            found.append(combine(key, self.record(key), notes.get(key, ())))
+        return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
+
+    def record(self, identity: ObjectId) -> SnapshotRecord:
+        """The record under that id. Raises ObjectMissing, BlockDamaged."""
+        return unpack_record(self.objects.get(identity, Kind.SNAPSHOT))
+
+    def snapshot(self, identity: ObjectId) -> Snapshot:
+        """One snapshot with its annotations. Raises SnapshotNotFound."""
+        for snapshot in self.snapshots(forgotten=True):
+            if snapshot.id == identity:
+                return snapshot
+        raise SnapshotNotFound(f"there is no snapshot {identity.hex()}", hint="see `icc-store list`")
+
+    def annotate(self, snapshot: ObjectId, subject: Subject, value: str | int | bool) -> None:
+        """Say something about a snapshot; the newest word on a subject counts. Raises SnapshotNotFound."""
+        self.annotate_all([(snapshot, subject, value)])
+
+    def annotate_all(self, facts: list[tuple[ObjectId, Subject, str | int | bool]]) -> None:
+        """Say several things in one commit."""
+        self._check_writable()
+        now = self.clock.now_ns()
+        with self.store.write() as txn:
+            known = {identity for _, identity in txn.items(Table.SNAPSHOTS)}
+            for snapshot, subject, value in facts:
+                if snapshot not in known:
+                    raise SnapshotNotFound(f"there is no snapshot {snapshot.hex()}", hint="see `icc-store list`")
+                seq = _next_number(txn, Table.ANNOTATIONS)
+                data = pack_annotation(Annotation(snapshot, subject, value, now, seq))
+                identity = append_record(txn, self.header.repository, Kind.ANNOTATION, data)
+                txn.put(Table.ANNOTATIONS, seq.to_bytes(_SEQ_SIZE), identity)
+        self.objects.renew()
+
+    @contextmanager
+    def adding(self, *, level: int = DEFAULT_LEVEL, threads: int | None = None) -> Iterator[Run]:
+        """A run that adds objects; in the body. What it committed stays when the body raises."""
+        self._check_writable()
+        with self.store.adding():
+            run = Run(self, level=level, threads=threads or os.cpu_count() or 1)
+            try:
+                yield run
+            finally:
+                run.writer.close()
+
+    def _check_writable(self) -> None:
+        if not self.header.writable:
+            raise ReadOnlyRepository(
+                f"{self.path} uses features that this program can only read", hint="use a newer icc-store"
+            )
+
+
+class Run:
+    """One run that adds objects and ends in a snapshot."""
+
+    def __init__(self, repository: Repository, *, level: int, threads: int) -> None:
+        self._repository = repository
+        self.objects = repository.objects
+        self.writer = ObjectWriter(
+            repository.store, self.objects, repository.header.repository, level=level, threads=threads
+        )
+        self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
+        self._seen: dict[bytes, bytes] = {}
+
+    def seen(self, key: bytes) -> bytes | None:
+        """The row a former run left under this 16-byte key."""
+        return self.objects.transaction.get(Table.SEEN, key)
+
+    def remember(self, key: bytes, row: bytes) -> None:
+        """Leave a row for the next run; written with the snapshot, and only then."""
+        self._seen[key] = row
+
+    def commit(self, build: Callable[[int], SnapshotRecord]) -> Snapshot:
+        """Write all that waits, the `seen` rows and the record that `build` makes of its number: one transaction.
+
+        Raises CollectedMeanwhile when gc removed something in the meantime that the snapshot may refer to.
+        """
+        made: list[Snapshot] = []
+
+        def finish(txn: WriteTransaction) -> None:
+            if txn.get(Table.META, EPOCH_KEY) != self._epoch:
+                raise CollectedMeanwhile
+            seq = _next_number(txn, Table.SNAPSHOTS)
+            record = replace(build(seq), seq=seq)
+            identity = append_record(txn, self._repository.header.repository, Kind.SNAPSHOT, pack_record(record))
+            txn.put(Table.SNAPSHOTS, seq.to_bytes(_SEQ_SIZE), identity)
+            for key, row in sorted(self._seen.items()):
+                txn.put(Table.SEEN, key, row)
+            made.append(combine(identity, record, ()))
+
+        self.writer.commit(finish)
+        self._seen.clear()
+        return made[0]
+
+    def accept_epoch(self) -> None:
+        """Go on after gc ran: what this run refers to has been checked against the newest commit."""
+        self.objects.forget()
+        self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
+
+
+def _next_number(txn: WriteTransaction, table: Table) -> int:
+    """The next number for a table of numbered rows. Numbers of removed rows are not used again."""
+    key = b"last " + table.value.encode()
+    number = int.from_bytes(txn.get(Table.META, key) or b"") + 1
+    txn.put(Table.META, key, number.to_bytes(_SEQ_SIZE))
+    return number

@@ -1,0 +1,153 @@
+"""Trees: one object per directory, several for a large one.
+
+A tree part holds entries in byte order of names. Where a large directory is cut is a pure function of its sorted
+names, so one more file changes the part it falls into and its neighbours, never all of them. Parts are held together
+by a node that lists them, recursively. On the wire (docs/format.md, *Trees*):
+
+    part   {1: [entry, ...], 2: {uid: name}, 3: {gid: name}}
+    node   {4: [[first name, id], ...]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol
+from zlib import crc32
+
+from icc_store.codec.serial import pack, unpack
+from icc_store.errors import BlockDamaged
+from icc_store.ids import ID_SIZE, Kind, ObjectId
+from icc_store.limits import MAX_TREE_DEPTH, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
+from icc_store.model.entry import NAME, Entry, Wire, entry_from_wire
+
+_ENTRIES, _USERS, _GROUPS, _PARTS = 1, 2, 3, 4
+_MIX = 0x9E3779B1
+_THRESHOLD = (1 << 32) // (TREE_FANOUT_MEAN - TREE_FANOUT_MIN)
+
+
+class Objects(Protocol):
+    """Where trees are read from."""
+
+    def get(self, identity: ObjectId, kind: int) -> bytes:
+        """The bytes of an object."""
+
+
+@dataclass
+class Owners:
+    """Names of the users and groups that own a part's entries, as far as the machine knew them."""
+
+    users: dict[int, str] = field(default_factory=dict)
+    groups: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class TreePart:
+    """One part of a directory: its entries as maps, and the names of their owners."""
+
+    entries: list[Wire]
+    owners: Owners
+
+
+def cut_points(names: Sequence[bytes]) -> list[int]:
+    """Where the parts of a directory with these sorted names end (exclusive); the last is `len(names)`.
+
+    A name ends a part when a hash of it is small: 2,048 names on average, at least 512, at most 8,192.
+    """
+    ends: list[int] = []
+    start, count = 0, len(names)
+    while count - start > TREE_FANOUT_MIN:
+        limit = min(start + TREE_FANOUT_MAX, count)
+        end = start + TREE_FANOUT_MIN
+        while end < limit and (crc32(names[end - 1]) * _MIX) & 0xFFFFFFFF >= _THRESHOLD:
+            end += 1
+        ends.append(end)
+        start = end
+    if start < count or not ends:
+        ends.append(count)
+    return ends
+
+
+def pack_part(entries: Sequence[Wire], owners: Owners) -> bytes:
+    """The bytes of a part. Entries are sorted by name, owners' names by number."""
+    users = dict(sorted(owners.users.items()))
+    groups = dict(sorted(owners.groups.items()))
+    return pack({_ENTRIES: entries, _USERS: users, _GROUPS: groups})
+
+
+def join_parts(parts: Sequence[tuple[bytes, ObjectId]], add: Callable[[bytes], ObjectId]) -> ObjectId:
+    """The id of the tree made of these parts (first name, id); `add` stores a node and returns its id."""
+    level = list(parts)
+    while len(level) > 1:
+        ends = cut_points([name for name, _ in level])
+        starts = [0, *ends[:-1]]
+        level = [
+            (level[start][0], add(pack({_PARTS: [list(part) for part in level[start:end]]})))
+            for start, end in zip(starts, ends, strict=True)
+        ]
+    return level[0][1]
+
+
+def parse_tree(data: bytes) -> TreePart | list[tuple[bytes, ObjectId]]:
+    """A part, or the list of parts of a node. Raises BlockDamaged."""
+    try:
+        tree = unpack(data)
+        if set(tree) == {_PARTS}:
+            return [(_name(name), _identity(identity)) for name, identity in tree[_PARTS]]
+        if set(tree) != {_ENTRIES, _USERS, _GROUPS}:
+            raise ValueError(f"it has the fields {sorted(tree)}")
+        entries: list[Wire] = tree[_ENTRIES]
+        names = [entry[NAME] for entry in entries]
+        if any(first >= second for first, second in pairwise(names)):
+            raise ValueError("its names are not in order")
+        return TreePart(entries, Owners(dict(tree[_USERS]), dict(tree[_GROUPS])))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BlockDamaged(f"a tree cannot be understood: {error}") from error
+
+
+def tree_parts(objects: Objects, identity: ObjectId, depth: int = 0) -> Iterator[tuple[ObjectId, TreePart]]:
+    """The parts of a tree in order of names, with their ids. One part at a time is in memory."""
+    if depth > MAX_TREE_DEPTH:
+        raise BlockDamaged(f"tree {identity.hex()} contains itself")
+    parsed = parse_tree(objects.get(identity, Kind.TREE))
+    if isinstance(parsed, TreePart):
+        yield identity, parsed
+        return
+    for _, part in parsed:
+        yield from tree_parts(objects, part, depth + 1)
+
+
+def tree_entries(objects: Objects, identity: ObjectId) -> Iterator[tuple[Entry, Owners]]:
+    """The entries of a directory in order of names, with the names of their owners."""
+    for _, part in tree_parts(objects, identity):
+        for wire in part.entries:
+            yield entry_from_wire(wire), part.owners
+
+
+def find_entry(objects: Objects, identity: ObjectId, name: bytes) -> tuple[Entry, Owners] | None:
+    """The entry of that name, reading only the parts on the way to it."""
+    for _ in range(MAX_TREE_DEPTH):
+        parsed = parse_tree(objects.get(identity, Kind.TREE))
+        if isinstance(parsed, TreePart):
+            for wire in parsed.entries:
+                if wire[NAME] == name:
+                    return entry_from_wire(wire), parsed.owners
+            return None
+        inside = [part for first, part in parsed if first <= name]
+        if not inside:
+            return None
+        identity = inside[-1]
+    raise BlockDamaged(f"tree {identity.hex()} contains itself")
+
+
+def _name(value: object) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError("a part's name is not bytes")
+    return value
+
+
+def _identity(value: object) -> ObjectId:
+    if not isinstance(value, bytes) or len(value) != ID_SIZE:
+        raise ValueError("a part's id is not an id")
+    return ObjectId(value)

@@ -1,0 +1,83 @@
+"""Walking a snapshot: every path once, a directory before what it holds, names in byte order.
+
+That order is the order of paths compared name by name, so two walks can be merged like two sorted lists.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from icc_store.errors import BlockDamaged, PathNotInSnapshot
+from icc_store.ids import ObjectId
+from icc_store.limits import MAX_TREE_DEPTH
+from icc_store.model.entry import Entry, entry_from_wire
+from icc_store.model.paths import display, join, parts
+from icc_store.model.record import SnapshotRecord
+from icc_store.model.tree import Objects, Owners, find_entry, tree_entries
+
+_ROOT_MODE = stat.S_IFDIR | 0o755
+
+
+@dataclass(slots=True)
+class Found:
+    """One path of a snapshot. `owners` has the names of its user and group, as far as they were known."""
+
+    path: bytes
+    entry: Entry
+    owners: Owners
+
+
+def root_of(record: SnapshotRecord) -> Found:
+    """The snapshot's root directory, with the metadata of the directory that was backed up where there is one."""
+    owners = Owners()
+    if record.root_entry is not None:
+        wire = dict(record.root_entry)
+        names = wire.pop(0, None)
+        if names:
+            owners = Owners(dict(names[0]), dict(names[1]))
+        entry = entry_from_wire(wire | {9: record.root})
+    else:
+        entry = Entry(b"", _ROOT_MODE, mtime_ns=record.time_ns, subtree=record.root)
+    return Found(b"", entry, owners)
+
+
+def lookup(objects: Objects, record: SnapshotRecord, path: bytes) -> Found:
+    """What stands at a stored path. Raises PathNotInSnapshot."""
+    found = root_of(record)
+    for name in parts(path):
+        inside = find_entry(objects, found.entry.subtree, name) if found.entry.subtree else None
+        if inside is None:
+            raise PathNotInSnapshot(
+                f"{display(path)} is not in the snapshot: {display(join(found.path, name))} does not exist there",
+                hint="see `icc-store ls`",
+            )
+        found = Found(join(found.path, name), *inside)
+    return found
+
+
+def walk(objects: Objects, start: Found, *, descend: Callable[[Found], bool] | None = None) -> Iterator[Found]:
+    """`start` and everything below it. A directory for which `descend` says no is yielded, but not entered.
+
+    Raises ObjectMissing or BlockDamaged at the directory that cannot be read.
+    """
+    yield start
+    levels = [_level(objects, start)] if start.entry.subtree and (descend is None or descend(start)) else []
+    while levels:
+        found = next(levels[-1], None)
+        if found is None:
+            levels.pop()
+            continue
+        yield found
+        if found.entry.subtree is not None and (descend is None or descend(found)):
+            if len(levels) >= MAX_TREE_DEPTH:
+                raise BlockDamaged(f"{display(found.path)} is deeper than any directory can be")
+            levels.append(_level(objects, found))
+
+
+def _level(objects: Objects, directory: Found) -> Iterator[Found]:
+    tree: ObjectId | None = directory.entry.subtree
+    if tree is not None:
+        for entry, owners in tree_entries(objects, tree):
+            yield Found(join(directory.path, entry.name), entry, owners)

@@ -1,0 +1,1 @@
+"""Objects by id: the block format, the index, and how objects get into blocks and out again."""

@@ -1,0 +1,274 @@
+"""Objects into blocks: gather, compress in parallel, check, commit.
+
+An object that is already stored is not stored again. What is new waits in one of two places: objects with a base
+(a previous version) next to each other in the order they come, because neighbours often share a base frame; all
+others in one queue per kind, because large frames of like bytes compress best. A full queue becomes a frame in the
+pool while the caller goes on reading and hashing.
+
+What a tree refers to is committed no later than the tree: a commit always takes everything that is waiting.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from icc_store.codec.hashing import object_id
+from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.limits import (
+    BATCH_BYTES,
+    DELTA_COST_FACTOR,
+    DELTA_COST_FLOOR,
+    DELTA_GROUP_SIZE,
+    MAX_BASES,
+    MAX_DELTA_DEPTH,
+    PENDING_BYTES,
+    SOLID_FRAME_SIZE,
+)
+from icc_store.objects.block import Frame, encode_block
+from icc_store.objects.encoder import Group, encode_frame, pack_blocks
+from icc_store.objects.index import pack_row
+from icc_store.objects.reader import ObjectReader
+from icc_store.store.protocol import Store, WriteTransaction
+
+_SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
+_INLINE_BYTES = SOLID_FRAME_SIZE
+"""Work smaller than this is done in the caller's thread: starting a pool costs more."""
+
+
+@dataclass
+class WriterCounters:
+    """What a run added. Bytes are bytes."""
+
+    objects: int = 0
+    plain_bytes: int = 0
+    stored_bytes: int = 0
+    blocks: int = 0
+    delta_objects: int = 0
+    delta_plain_bytes: int = 0
+    delta_stored_bytes: int = 0
+
+
+@dataclass
+class _DeltaRun:
+    """Neighbouring objects whose bases stand in one frame."""
+
+    kind: int
+    frame: tuple[int, int]
+    ids: list[ObjectId]
+    parts: list[bytes]
+    bases: list[bytes]
+    base_parts: list[bytes]
+    depth: int
+    below: int
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class _Base:
+    """Objects of one frame to write against; `below` is the plain size of that frame and all under it."""
+
+    frame: tuple[int, int]
+    keys: tuple[bytes, ...]
+    data: bytes
+    depth: int
+    below: int
+
+
+class ObjectWriter:
+    """Adds objects to one repository. For one thread; the pool behind it is its own business."""
+
+    def __init__(self, store: Store, reader: ObjectReader, repository: bytes, *, level: int, threads: int) -> None:
+        self._store = store
+        self._reader = reader
+        self._repository = repository
+        self._level = level
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: set[ObjectId] = set()
+        self._queues: dict[int, tuple[list[ObjectId], list[bytes]]] = {kind: ([], []) for kind in _SEAL_ORDER}
+        self._queued = dict.fromkeys(_SEAL_ORDER, 0)
+        self._run: _DeltaRun | None = None
+        self._jobs: deque[tuple[Future[Frame], int]] = deque()
+        self._in_jobs = 0
+        self._frames: list[Frame] = []
+        self._frame_bytes = 0
+        self.counters = WriterCounters()
+
+    def close(self) -> None:
+        """Stop the pool. What was not committed is gone."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def has(self, identity: ObjectId) -> bool:
+        """Whether the object is stored, or waits to be."""
+        return identity in self._pending or self._reader.contains(identity)
+
+    def add(
+        self, kind: Kind, data: bytes, *, identity: ObjectId | None = None, bases: Sequence[ObjectId] = ()
+    ) -> ObjectId:
+        """Store an object unless it is there, and return its id.
+
+        `bases` are stored objects that it resembles, best first; those that stand in the first one's frame are used.
+        An empty object has no bytes to store; nothing refers to one.
+        """
+        if identity is None:
+            identity = object_id(kind, data)
+        if identity in self._pending or self._reader.contains(identity):
+            return identity
+        self._pending.add(identity)
+        self.counters.objects += 1
+        self.counters.plain_bytes += len(data)
+        base = self._usable_base(bases, len(data)) if bases else None
+        if base is None:
+            self._enqueue(kind, identity, data)
+        else:
+            self._extend_run(kind, identity, data, base)
+        if self._frame_bytes > BATCH_BYTES:
+            self.commit()
+        return identity
+
+    def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
+        """Write all that waits in one transaction; `finish` is called in it, last."""
+        self._seal_run()
+        for kind in _SEAL_ORDER:
+            self._seal_queue(kind)
+        while self._jobs:
+            self._collect()
+        blocks = [(encode_block(self._repository, part), part) for part in pack_blocks(self._frames)]
+        if not blocks and finish is None:
+            return
+        with self._store.write() as txn:
+            append_content(txn, blocks)
+            if finish is not None:
+                finish(txn)
+        self._frames, self._frame_bytes = [], 0  # only now: a commit that raised can be tried again
+        self._pending.clear()
+        self._reader.renew()
+        self.counters.blocks += len(blocks)
+        self.counters.stored_bytes += sum(len(data) for data, _ in blocks)
+
+    def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
+        """The first base that keeps the delta within its bounds; at the end of a chain, the chain's beginning."""
+        found = self._base(bases[0][:KEY_SIZE])
+        if found is not None and not _within_bounds(found, size):
+            found = self._chain_start(found)
+        if found is None or not _within_bounds(found, size):
+            return None
+        if len(bases) > 1 and found.keys[0] == bases[0][:KEY_SIZE]:
+            others = [self._base(base[:KEY_SIZE]) for base in bases[1:MAX_BASES]]
+            near = [found, *(other for other in others if other is not None and other.frame == found.frame)]
+            found = replace(found, keys=tuple(base.keys[0] for base in near), data=b"".join(base.data for base in near))
+        return found
+
+    def _base(self, key: bytes) -> _Base | None:
+        place = self._reader.frame_of(key)
+        if place is None:
+            return None
+        location, number, frame, within = place
+        block = self._reader.block(location.block)
+        if block is None:
+            return None
+        plain = self._reader.frame_plain(location.block, block, number)
+        start = sum(frame.lengths[:within])
+        data = plain[start : start + frame.lengths[within]]
+        return _Base((location.block, number), (key,), data, frame.depth, frame.cost + frame.plain_size)
+
+    def _chain_start(self, base: _Base) -> _Base | None:
+        """The object that the chain of deltas under `base` began with."""
+        found: _Base | None = base
+        for _ in range(MAX_DELTA_DEPTH + 1):
+            if found is None or found.depth == 0:
+                return found
+            place = self._reader.frame_of(found.keys[0])
+            if place is None:
+                return None
+            _, _, frame, within = place
+            found = self._base(frame.bases[min(within, len(frame.bases) - 1)])
+        return None
+
+    def _enqueue(self, kind: Kind, identity: ObjectId, data: bytes) -> None:
+        ids, parts = self._queues[kind]
+        ids.append(identity)
+        parts.append(data)
+        self._queued[kind] += len(data)
+        if self._queued[kind] >= SOLID_FRAME_SIZE:
+            self._seal_queue(kind)
+
+    def _extend_run(self, kind: Kind, identity: ObjectId, data: bytes, base: _Base) -> None:
+        run = self._run
+        if run is None or run.kind != kind or run.frame != base.frame or run.size + len(data) > DELTA_GROUP_SIZE:
+            self._seal_run()
+            run = self._run = _DeltaRun(kind, base.frame, [], [], [], [], base.depth + 1, base.below)
+        run.ids.append(identity)
+        run.parts.append(data)
+        run.size += len(data)
+        run.bases.extend(base.keys)
+        run.base_parts.append(base.data)
+
+    def _seal_run(self) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            group = Group(
+                run.kind,
+                tuple(run.ids),
+                tuple(run.parts),
+                tuple(run.bases),
+                b"".join(run.base_parts),
+                run.depth,
+                run.below,
+            )
+            self._submit(group, run.size)
+
+    def _seal_queue(self, kind: Kind) -> None:
+        ids, parts = self._queues[kind]
+        if ids:
+            size = self._queued[kind]
+            self._queues[kind] = ([], [])
+            self._queued[kind] = 0
+            self._submit(Group(kind, tuple(ids), tuple(parts)), size)
+
+    def _submit(self, group: Group, size: int) -> None:
+        if self._pool is None:
+            if size < _INLINE_BYTES:
+                self._take(encode_frame(group, self._level))
+                return
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
+        self._jobs.append((self._pool.submit(encode_frame, group, self._level), size))
+        self._in_jobs += size
+        while self._in_jobs > PENDING_BYTES:
+            self._collect()
+
+    def _collect(self) -> None:
+        job, size = self._jobs.popleft()
+        self._in_jobs -= size
+        self._take(job.result())
+
+    def _take(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        self._frame_bytes += len(frame.stored)
+        if frame.bases:
+            self.counters.delta_objects += len(frame.ids)
+            self.counters.delta_plain_bytes += frame.plain_size
+            self.counters.delta_stored_bytes += len(frame.stored)
+
+
+def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence[Frame]]]) -> None:
+    """Append blocks and the index rows of all their objects."""
+    rows = []
+    for data, frames in blocks:
+        number = txn.append_block(data)
+        position = 0
+        for frame in frames:
+            for identity in frame.ids:
+                rows.append(pack_row(identity[:KEY_SIZE], number, position))
+                position += 1
+    rows.sort()
+    txn.insert_rows(rows)
+
+
+def _within_bounds(base: _Base, size: int) -> bool:
+    closure = base.below + size
+    return base.depth < MAX_DELTA_DEPTH and closure <= max(DELTA_COST_FACTOR * size, DELTA_COST_FLOOR)

@@ -1,0 +1,1 @@
+"""Numbered blocks, one sorted set of index rows, and small tables. Everything here is opaque bytes."""

@@ -1,0 +1,54 @@
+"""The `head` file: which commit was the last one, kept outside LMDB.
+
+One changed byte in LMDB's newest meta page makes it open the commit before, in silence. `head` is written after each
+commit, so a database that is older than `head` says has lost something. It is 64 bytes in one sector, written in
+place: a crash leaves the old record or the new one, and an old one is harmless (LMDB is then newer, which is fine).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
+from icc_store.errors import BlockDamaged
+
+_MAGIC = b"ICCHEAD1"
+_RECORD = struct.Struct("<8sQ16s16s")
+HEAD_SIZE = _RECORD.size + CHECKSUM_SIZE
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last commit: its sequence number and its random id."""
+
+    sequence: int
+    commit: bytes
+
+
+def write_head(path: Path, repository: bytes, head: Head) -> None:
+    """Record the last commit and wait until it is on the disk."""
+    record = _RECORD.pack(_MAGIC, head.sequence, head.commit, repository)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(descriptor, record + checksum(record), 0)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_head(path: Path, repository: bytes) -> Head:
+    """What `head` says. Raises BlockDamaged when it is missing, broken or another repository's."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BlockDamaged(f"{path} is missing", hint="run `icc-store verify`") from None
+    record = data[: _RECORD.size]
+    if len(data) != HEAD_SIZE or checksum(record) != data[_RECORD.size :]:
+        raise BlockDamaged(f"{path} is damaged", hint="run `icc-store verify`")
+    magic, sequence, commit, owner = _RECORD.unpack(record)
+    if magic != _MAGIC or owner != repository:
+        raise BlockDamaged(f"{path} belongs to another repository", hint="put the right file back")
+    return Head(sequence, commit)

@@ -1,0 +1,50 @@
+"""Writer records: which block numbers a running snapshot may already refer to.
+
+Each run that adds objects holds a small file under an OS lock, with the first block number it may have written. gc
+leaves blocks at or above the lowest of these alone. A record whose lock is free belongs to a process that is gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from icc_store.store.locks import is_held
+
+
+@contextmanager
+def writer_record(directory: Path, first_block: int) -> Iterator[None]:
+    """Hold a record in the body."""
+    name = uuid.uuid4().hex
+    path, unfinished = directory / name, directory / f".{name}"
+    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.pwrite(descriptor, b"%d\n" % first_block, 0)
+        os.rename(unfinished, path)  # only now can gc see it: never unlocked or empty
+        yield
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        os.close(descriptor)
+
+
+def lowest_writer(directory: Path) -> int | None:
+    """The lowest first block of the living writers, or None when nobody writes. Records of the dead are removed."""
+    lowest: int | None = None
+    for path in directory.iterdir():
+        if path.name.startswith("."):
+            continue
+        try:
+            first = int(path.read_bytes() or b"0")
+            if is_held(path):
+                lowest = first if lowest is None else min(lowest, first)
+            else:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # its owner has just finished
+    return lowest
