@@ -86,17 +86,20 @@ def xattrs(dir_fd: int, name: bytes) -> dict[bytes, bytes]:
     return _values(path, names, follow=False)
 
 
-def open_xattrs(fd: int) -> dict[bytes, bytes]:
-    """Extended attributes of an open file or directory, sorted by name."""
+def open_xattrs(target: int | bytes) -> dict[bytes, bytes]:
+    """Extended attributes of an open file or directory, sorted by name.
+
+    `target` is its descriptor, or the `/proc/self/fd/N` of a descriptor opened with O_PATH.
+    """
     try:
-        names = os.listxattr(fd)
+        names = os.listxattr(target)
     except OSError as error:
         if error.errno in _NO_ATTRIBUTES:
             return {}
         raise
     if not names:
         return {}
-    return _values(fd, names, follow=True)
+    return _values(target, names, follow=True)
 
 
 def _values(target: int | bytes, names: list[str], *, follow: bool) -> dict[bytes, bytes]:
