@@ -1,0 +1,25 @@
+"""Backup programs behind one small interface, so that a scenario can put the same questions to each."""
+
+from pathlib import Path
+
+from benchmarks.peers.borg import Borg
+from benchmarks.peers.git import Git
+from benchmarks.peers.icc_store import IccStore
+from benchmarks.peers.protocol import Peer
+from benchmarks.peers.restic import Restic
+from benchmarks.peers.tar import TarGzip, TarZstd
+
+PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (IccStore, Restic, Borg, Git, TarZstd, TarGzip)}
+DEFAULT_PEERS = ("icc-store", "restic", "borg", "git", "tar-zstd")
+
+OURS = "icc-store"
+REFERENCES = ("restic", "borg")
+"""The programs a target is stated against: the faster of these."""
+
+
+def make_peer(name: str, home: Path) -> Peer:
+    """Return the peer called `name`, keeping its repository and caches below `home`."""
+    return PEERS[name](home)
+
+
+__all__ = ["DEFAULT_PEERS", "OURS", "PEERS", "REFERENCES", "Peer", "make_peer"]

@@ -1,0 +1,98 @@
+"""Run the benchmarks: `python -m benchmarks.run [--quick]`."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, plan, report
+from benchmarks.peers import DEFAULT_PEERS, OURS, PEERS, make_peer
+from benchmarks.results import ScenarioResult
+from benchmarks.scenarios import Contest, Scenario, scenarios
+from benchmarks.workspace import Workspace, default_directory
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Compare icc-store with its peers.")
+    parser.add_argument("--quick", action="store_true", help="small data, one run each: minutes instead of an hour")
+    parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name begins so (repeatable)")
+    parser.add_argument("--entities", type=int, metavar="N", help="entities of the agent memory")
+    parser.add_argument("--days", type=int, metavar="N", help="days of the growth scenario")
+    parser.add_argument("--runs", type=int, metavar="N", help="repetitions")
+    names = ", ".join(PEERS)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=DEFAULT_PEERS, metavar="PEER", help=names)
+    parser.add_argument("--work", type=Path, default=default_directory(), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where JSON and tables go")
+    parser.add_argument("--no-wait", action="store_true", help="do not wait for effects of recent deletions to pass")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for; return 1 where icc-store failed or gave back other bytes, else 0."""
+    options = parse(arguments)
+    os.umask(0o022)
+    workspace = Workspace(options.work.absolute())
+    chosen = plan.choose(quick=options.quick, entities=options.entities, days=options.days, runs=options.runs)
+    installed = [name for name in options.peers if not make_peer(name, workspace.root).missing()]
+    missing = [name for name in options.peers if name not in installed]
+    facts = machine.describe([make_peer(name, workspace.root) for name in installed], workspace.root)
+    _rest(workspace, wait=not (options.quick or options.no_wait))
+    results = []
+    try:
+        for name, scenario in _selected(chosen, options.only).items():
+            result = _run(name, scenario, chosen, installed, workspace)
+            result.write(_result_path(options.results, facts["commit"], name), facts)
+            results.append(result)
+    finally:
+        _tell("deleting what is no longer needed")
+        workspace.empty()
+    text = report.render(results, facts, missing)
+    (options.results / "latest.md").write_text(text)
+    print(text)
+    return int(any(problem.peer == OURS for result in results for problem in result.problems))
+
+
+def _selected(chosen: plan.Plan, only: Sequence[str] | None) -> dict[str, Scenario]:
+    known = scenarios(chosen)
+    found = {name: scenario for name, scenario in known.items() if not only or name.startswith(tuple(only))}
+    if not found:
+        sys.exit(f"no such scenario; there are: {', '.join(known)}")
+    return found
+
+
+def _run(
+    name: str, scenario: Scenario, chosen: plan.Plan, peers: Sequence[str], workspace: Workspace
+) -> ScenarioResult:
+    facts: dict[str, Any] = {"plan": asdict(chosen), "started": datetime.now(UTC).isoformat(timespec="seconds")}
+    result = ScenarioResult(name, facts)
+    scenario(Contest(result, peers, workspace, _tell), chosen)
+    return result
+
+
+def _rest(workspace: Workspace, *, wait: bool) -> None:
+    seconds = workspace.seconds_until_rested()
+    if seconds and wait:
+        _tell(f"waiting {seconds:.0f} s: recent deletions make the file system slow at creating files")
+        time.sleep(seconds)
+    elif seconds:
+        _tell("files were deleted lately: creating files is slower for the next minutes, restores most of all")
+
+
+def _result_path(folder: Path, commit: str, scenario: str) -> Path:
+    return folder / f"{datetime.now(UTC):%Y-%m-%d}-{commit}-{scenario}.json"
+
+
+def _tell(text: str) -> None:
+    print(f"[{datetime.now(UTC):%H:%M:%S}] {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

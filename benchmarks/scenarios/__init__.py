@@ -1,0 +1,26 @@
+"""What is asked of every peer: one module per kind of data."""
+
+from collections.abc import Callable
+from functools import partial
+
+from benchmarks.plan import Plan
+from benchmarks.scenarios.binary import binary
+from benchmarks.scenarios.contest import Contest
+from benchmarks.scenarios.growth import growth
+from benchmarks.scenarios.memory import memory, startup
+from benchmarks.scenarios.package import package
+from benchmarks.scenarios.tiny import tiny_flat, tiny_spread
+
+Scenario = Callable[[Contest, Plan], None]
+
+
+def scenarios(plan: Plan) -> dict[str, Scenario]:
+    """Return all scenarios of a plan by name; those that delete many files come last."""
+    found: dict[str, Scenario] = {"startup-250": startup}
+    found |= {f"memory-{count}": partial(memory, entities=count) for count in plan.entities}
+    found |= {"tiny-flat": tiny_flat, "tiny-spread": tiny_spread, "binary": binary, "package": package}
+    found |= {f"growth-{count}": partial(growth, entities=count) for count in plan.entities}
+    return found
+
+
+__all__ = ["Contest", "Scenario", "scenarios"]
