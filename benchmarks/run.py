@@ -41,21 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o022)
     workspace = Workspace(options.work.absolute())
     chosen = plan.choose(quick=options.quick, entities=options.entities, days=options.days, runs=options.runs)
+    suffix = "-quick" if options.quick else ""
+    selected = _selected(chosen, options.only)
     installed = [name for name in options.peers if not make_peer(name, workspace.root).missing()]
     missing = [name for name in options.peers if name not in installed]
     facts = machine.describe([make_peer(name, workspace.root) for name in installed], workspace.root)
     _rest(workspace, wait=not (options.quick or options.no_wait))
     results = []
     try:
-        for name, scenario in _selected(chosen, options.only).items():
+        for name, scenario in selected.items():
             result = _run(name, scenario, chosen, installed, workspace)
-            result.write(_result_path(options.results, facts["commit"], name), facts)
+            result.write(options.results / f"{datetime.now(UTC):%Y-%m-%d}-{facts['commit']}-{name}{suffix}.json", facts)
             results.append(result)
     finally:
         _tell("deleting what is no longer needed")
         workspace.empty()
     text = report.render(results, facts, missing)
-    (options.results / "latest.md").write_text(text)
+    (options.results / f"latest{suffix}.md").write_text(text)
     print(text)
     return int(any(problem.peer == OURS for result in results for problem in result.problems))
 
@@ -84,10 +86,6 @@ def _rest(workspace: Workspace, *, wait: bool) -> None:
         time.sleep(seconds)
     elif seconds:
         _tell("files were deleted lately: creating files is slower for the next minutes, restores most of all")
-
-
-def _result_path(folder: Path, commit: str, scenario: str) -> Path:
-    return folder / f"{datetime.now(UTC):%Y-%m-%d}-{commit}-{scenario}.json"
 
 
 def _tell(text: str) -> None:

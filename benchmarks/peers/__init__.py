@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from benchmarks.peers.borg import Borg
+from benchmarks.peers.borg import Borg, BorgEncrypted
 from benchmarks.peers.git import Git
 from benchmarks.peers.icc_store import IccStore
 from benchmarks.peers.protocol import Peer
 from benchmarks.peers.restic import Restic
 from benchmarks.peers.tar import TarGzip, TarZstd
 
-PEERS: dict[str, type[Peer]] = {peer.name: peer for peer in (IccStore, Restic, Borg, Git, TarZstd, TarGzip)}
+PEERS: dict[str, type[Peer]] = {
+    peer.name: peer for peer in (IccStore, Restic, Borg, BorgEncrypted, Git, TarZstd, TarGzip)
+}
 DEFAULT_PEERS = ("icc-store", "restic", "borg", "git", "tar-zstd")
 
 OURS = "icc-store"

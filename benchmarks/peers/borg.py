@@ -1,4 +1,4 @@
-"""BorgBackup without encryption, compression left at its default."""
+"""BorgBackup, compression left at its default."""
 
 from pathlib import Path
 
@@ -6,21 +6,23 @@ from benchmarks.peers.protocol import Peer, Steps
 
 
 class Borg(Peer):
-    """Labels are archive names."""
+    """Without encryption. Labels are archive names."""
 
     name = "borg"
     program = "borg"
+    encryption = "none"
 
     def environment(self) -> dict[str, str]:
         return super().environment() | {
             "BORG_REPO": str(self.repository),
             "BORG_BASE_DIR": str(self.home),
+            "BORG_PASSPHRASE": "benchmark",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
         }
 
     def init(self) -> Steps:
-        return [self.command("borg", "init", "--encryption", "none")]
+        return [self.command("borg", "init", "--encryption", self.encryption)]
 
     def snapshot(self, source: Path, label: str) -> Steps:
         self.labels.append(label)
@@ -48,3 +50,10 @@ class Borg(Peer):
         if not forgotten:
             return ()
         return [self.command("borg", "delete", "::", *forgotten), self.command("borg", "compact")]
+
+
+class BorgEncrypted(Borg):
+    """With the key in the repository, as its manual begins."""
+
+    name = "borg-encrypted"
+    encryption = "repokey"
