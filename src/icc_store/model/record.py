@@ -37,6 +37,10 @@ class Subject(StrEnum):
     VERIFIED = "verified"
 
 
+PURGE = "purge"
+"""Value of FORGOTTEN for a snapshot that gc may remove at once; `True` leaves it the time to be undeleted."""
+
+
 @dataclass(frozen=True)
 class Counters:
     """What a run saw and added. Sizes are bytes, `duration_ns` is ns."""
@@ -106,7 +110,7 @@ class Snapshot:
     note: str = ""
     pinned: bool = False
     forgotten_ns: int | None = None
-    """When it was forgotten; None while it counts."""
+    """When it was forgotten; None while it counts, 0 when it was purged: gc need not wait."""
     suspect: str = ""
     verified_ns: int | None = None
     annotations: tuple[Annotation, ...] = ()
@@ -195,7 +199,8 @@ def combine(identity: ObjectId, record: SnapshotRecord, annotations: Iterable[An
             case Subject.PIN:
                 state["pinned"] = bool(value)
             case Subject.FORGOTTEN:
-                state["forgotten_ns"] = annotation.time_ns if value else None
+                since = 0 if value == PURGE else annotation.time_ns
+                state["forgotten_ns"] = since if value else None
             case Subject.SUSPECT:
                 state["suspect"] = str(value or "")
             case Subject.VERIFIED:
