@@ -1,0 +1,100 @@
+"""What a command works with: the repository that is meant, where to print, who is told about progress, the clock."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TextIO
+
+from icc_store.cli.output import Output
+from icc_store.cli.progress import ProgressMonitor, make_monitor
+from icc_store.cli.settings import Settings
+from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.config import Config, RepositoryChoice, choose_repository, read_config
+from icc_store.errors import RepositoryNotFound
+
+if TYPE_CHECKING:
+    from icc_store.model.repository import Repository
+
+
+class Context:
+    """Given to every command by `@click.pass_obj`."""
+
+    def __init__(
+        self, environ: Mapping[str, str], stdout: TextIO, stderr: TextIO, *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        self.environ = environ
+        self.clock = clock
+        self.stdout = stdout
+        self.stderr = stderr
+        self.settings = Settings()
+        self.command: str | None = None
+        """The name of the command, once it is known."""
+
+    @classmethod
+    @contextmanager
+    def of_process(cls, environ: Mapping[str, str]) -> Iterator[Self]:
+        """The context of this process. A stream that is closed goes nowhere; no locale makes printing fail."""
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            streams = [stream or nowhere for stream in (sys.stdout, sys.stderr)]
+            for stream in streams:
+                if isinstance(stream, io.TextIOWrapper):
+                    stream.reconfigure(errors="backslashreplace")
+            context = cls(environ, *streams)
+            try:
+                yield context
+            finally:
+                context.monitor.finish()
+
+    @cached_property
+    def output(self) -> Output:
+        """Where results are printed, as text or JSON."""
+        return Output(self.settings, self.stdout, self.stderr, self.environ)
+
+    @cached_property
+    def monitor(self) -> ProgressMonitor:
+        """Who is told how an operation goes on."""
+        return make_monitor(self.settings, self.stderr, self.clock)
+
+    @cached_property
+    def config(self) -> Config:
+        """What the configuration file says. Raises ConfigError."""
+        return read_config(self.environ)
+
+    @cached_property
+    def repository(self) -> RepositoryChoice:
+        """The repository that is meant; nothing is opened yet. Raises ConfigError, UsageError."""
+        return choose_repository(self.settings.repo, self.environ, self.config)
+
+    @contextmanager
+    def open(self, *, readonly: bool = False, exclusive: bool = False) -> Iterator[Repository]:
+        """The repository that is meant, open in the body. Raises what `opening.open_repository` raises."""
+        from icc_store.opening import open_repository
+
+        choice = self.repository
+        if choice.made_at_first_use:
+            raise RepositoryNotFound(
+                f"there is no repository yet at {choice.path}",
+                hint="`icc-store snapshot` makes it at first use; --repo DIR names another",
+            )
+        with open_repository(
+            choice.path, monitor=self.monitor, clock=self.clock, readonly=readonly, exclusive=exclusive
+        ) as repository:
+            yield repository
+
+    @contextmanager
+    def open_or_make(self) -> Iterator[Repository]:
+        """The same for commands that add a snapshot: the default repository is made when it is missing."""
+        choice = self.repository
+        if choice.made_at_first_use:
+            from icc_store.opening import create_repository
+
+            create_repository(choice.path)
+            self.monitor.note(f"made a new repository at {choice.path}")
+            self.repository = RepositoryChoice(choice.path)
+        with self.open() as repository:
+            yield repository

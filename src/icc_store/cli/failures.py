@@ -1,0 +1,101 @@
+"""What ended a command, turned into one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from icc_store import errors
+from icc_store.errors import DiskFull, IccStoreError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from icc_store.cli.context import Context
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+
+
+def exit_codes() -> dict[int, str]:
+    """Every exit code and its meaning, from the error classes."""
+    classes = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, IccStoreError)]
+    return {0: "done"} | {one.exit_code: one.meaning for one in sorted(classes, key=lambda one: one.exit_code)}
+
+
+def report(problem: BaseException, context: Context) -> int:
+    """Say on stderr what ended the command. Returns the exit code."""
+    context.monitor.finish()
+    if isinstance(problem, BrokenPipeError):
+        discard_stdout(context)  # whoever read our output has gone; there is nobody to tell
+        return IccStoreError.exit_code
+    error = as_error(problem)
+    try:
+        context.stdout.flush()
+        context.output.emit_error(context.command, error)
+        context.stdout.flush()
+    except (OSError, ValueError) as second:
+        discard_stdout(context)
+        error = error if isinstance(problem, IccStoreError) else as_error(second)
+    if context.settings.verbose:
+        import traceback  # only for a failure that somebody wants to see whole
+
+        traceback.print_exception(problem, file=context.stderr)
+    context.stderr.write("icc-store: " + " ".join(str(error).split("\n")) + "\n")
+    return error.exit_code
+
+
+def as_error(problem: BaseException) -> IccStoreError:
+    """The error of our own that says what happened."""
+    if isinstance(problem, IccStoreError):
+        return problem
+    if isinstance(problem, click.ClickException):
+        return _usage(problem)
+    if isinstance(problem, KeyboardInterrupt | click.exceptions.Abort):
+        by = f" by {problem}" if str(problem) else ""
+        return Interrupted(f"interrupted{by}", hint="run it again; what was stored so far is reused")
+    if isinstance(problem, MemoryError):
+        return IccStoreError("there is not enough memory")
+    if isinstance(problem, OSError):
+        return _system(problem)
+    if isinstance(problem, SystemExit):
+        return IccStoreError("the command ended by itself", hint="this is a mistake in icc-store; please report it")
+    return IccStoreError(
+        f"internal error: {type(problem).__name__}: {problem}",
+        hint="this is a mistake in icc-store; -v shows where, please report it",
+    )
+
+
+def _usage(problem: click.ClickException) -> UsageError:
+    context = getattr(problem, "ctx", None)
+    if isinstance(problem, click.exceptions.NoArgsIsHelpError):
+        return UsageError("no command given", hint="icc-store --help lists them")
+    message = problem.format_message().strip().rstrip(".").replace(". (", " (")
+    command = context.command_path if context is not None else "icc-store"
+    return UsageError(message[:1].lower() + message[1:], hint=f"see {command} --help")
+
+
+def _system(problem: OSError) -> IccStoreError:
+    name = problem.filename
+    where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+    reason = problem.strerror or str(problem)
+    if problem.errno in _FULL:
+        return DiskFull(f"{where}no space left on the device", hint="make room and run it again")
+    return IccStoreError(f"{where}{reason}")
+
+
+def discard_stdout(context: Context) -> None:
+    """Let what is still buffered for stdout go nowhere, so that the interpreter's own flush does not complain."""
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, context.stdout.fileno())
+        os.close(null)
+    except (OSError, ValueError):
+        pass  # stdout is not a file of this process; nothing is flushed into it
+
+
+def stop_listening() -> None:
+    """A second request to end the process ends it at once: what is committed is safe at every moment."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,87 @@
+"""Aligned columns of text that fit the width they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+_GAP = "  "
+_LEAST = 8
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. A flexible one gives way, shortened to an ellipsis, when a row would be too wide."""
+
+    title: str
+    right: bool = False
+    flexible: bool = False
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
+    """The lines of a table: titles, then rows. A column that is empty in every row is left out."""
+    cells = [list(row) for row in rows]
+    kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
+    if not kept:
+        return
+    columns = [columns[at] for at in kept]
+    cells = [[column.title for column in columns], *([row[at] for at in kept] for row in cells)]
+    widths = [max(display_width(row[at]) for row in cells) for at in range(len(columns))]
+    if width is not None:
+        widths = _fit(columns, widths, width)
+    for row in cells:
+        yield _GAP.join(
+            _pad(text, size, column.right) for text, size, column in zip(row, widths, columns, strict=True)
+        ).rstrip()
+
+
+def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> Iterator[str]:
+    """Names and values, the values in one column. A row whose value is empty is left out."""
+    kept = [(name, value) for name, value in rows if value]
+    width = max((len(name) for name, _ in kept), default=0)
+    for name, value in kept:
+        yield f"{indent}{name:{width}}{_GAP}{value}"
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, or as much of its beginning as fits with an ellipsis."""
+    if display_width(text) <= width:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += display_width(character)
+        if used > width:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"
+
+
+def display_width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # only for text beyond ASCII: 1 MB of tables
+
+    return sum(
+        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def _fit(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
+    """Narrow the widest flexible column, again and again, until a row fits or nothing can give way."""
+    widths = list(widths)
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    while excess > 0:
+        flexible = [at for at, column in enumerate(columns) if column.flexible and widths[at] > _LEAST]
+        if not flexible:
+            break
+        widths[max(flexible, key=lambda at: widths[at])] -= 1
+        excess -= 1
+    return widths
+
+
+def _pad(text: str, width: int, right: bool) -> str:
+    text = shorten(text, width)
+    space = " " * (width - display_width(text))
+    return space + text if right else text + space
