@@ -107,6 +107,11 @@ class Entry:
         return wire
 
 
+def in_order(wire: Wire) -> Wire:
+    """The same entry with its keys in rising order, as the format wants them."""
+    return dict(sorted(wire.items()))
+
+
 def entry_from_wire(wire: Wire) -> Entry:
     """The entry of a map read from a tree. Raises BlockDamaged when a field is wrong, missing or unknown."""
     try:

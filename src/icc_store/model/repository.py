@@ -7,12 +7,13 @@ blocks, in the same transactions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.codec.hashing import object_id
 from icc_store.errors import ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL
@@ -20,6 +21,7 @@ from icc_store.model.header import Header
 from icc_store.model.record import (
     Annotation,
     Snapshot,
+    SnapshotClass,
     SnapshotRecord,
     Subject,
     combine,
@@ -105,11 +107,58 @@ class Repository:
             finally:
                 run.writer.close()
 
+    def rehearsal(self) -> Rehearsal:
+        """A run that adds nothing, and tells what one would have added."""
+        return Rehearsal(self)
+
+    def latest(self, source: str, host: str | None = None) -> Snapshot | None:
+        """The newest full snapshot of a source that is not forgotten: the parent of its next one."""
+        for snapshot in reversed(self.snapshots()):
+            record = snapshot.record
+            if record.kind is SnapshotClass.FULL and record.source == source and host in (None, record.host):
+                return snapshot
+        return None
+
     def _check_writable(self) -> None:
         if not self.header.writable:
             raise ReadOnlyRepository(
                 f"{self.path} uses features that this program can only read", hint="use a newer icc-store"
             )
+
+
+class Rehearsal:
+    """Stands in for a run: the same questions, the same ids, nothing written."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.objects = repository.objects
+        self.writer = self
+        self.turn = 1
+        self.new_objects = 0
+        self.new_bytes = 0
+        """Plain bytes of the objects that a run would add."""
+        self._new: set[ObjectId] = set()
+
+    def has(self, identity: ObjectId) -> bool:
+        """Whether the object is stored, or would be by now."""
+        return identity in self._new or self.objects.contains(identity)
+
+    def add(
+        self, kind: Kind, data: bytes, *, identity: ObjectId | None = None, bases: Sequence[ObjectId] = ()
+    ) -> ObjectId:
+        """Count an object unless it is there."""
+        identity = object_id(kind, data) if identity is None else identity
+        if not self.has(identity):
+            self._new.add(identity)
+            self.new_objects += 1
+            self.new_bytes += len(data)
+        return identity
+
+    def seen(self, key: bytes) -> bytes | None:
+        """The row a former run left under this key."""
+        return self.objects.transaction.get(Table.SEEN, key)
+
+    def remember(self, key: bytes, row: bytes) -> None:
+        """Nothing is left for the next run."""
 
 
 class Run:
@@ -123,6 +172,8 @@ class Run:
         )
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
         self._seen: dict[bytes, bytes] = {}
+        self.turn = int.from_bytes(self.objects.transaction.get(Table.META, _counter_key(Table.SNAPSHOTS)) or b"")
+        """Snapshots ever committed to this repository: a number that differs from run to run."""
 
     def seen(self, key: bytes) -> bytes | None:
         """The row a former run left under this 16-byte key."""
@@ -155,14 +206,19 @@ class Run:
         return made[0]
 
     def accept_epoch(self) -> None:
-        """Go on after gc ran: what this run refers to has been checked against the newest commit."""
+        """Go on after gc ran. What waits is committed, so that all the run refers to can be looked at."""
         self.objects.forget()
+        self.writer.commit()
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
 
 
 def _next_number(txn: WriteTransaction, table: Table) -> int:
     """The next number for a table of numbered rows. Numbers of removed rows are not used again."""
-    key = b"last " + table.value.encode()
+    key = _counter_key(table)
     number = int.from_bytes(txn.get(Table.META, key) or b"") + 1
     txn.put(Table.META, key, number.to_bytes(_SEQ_SIZE))
     return number
+
+
+def _counter_key(table: Table) -> bytes:
+    return b"last " + table.value.encode()

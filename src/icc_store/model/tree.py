@@ -50,22 +50,27 @@ class TreePart:
     owners: Owners
 
 
+def ends_part(name: bytes, count: int) -> bool:
+    """Whether a tree part that has `count` names ends after this one."""
+    if count < TREE_FANOUT_MIN:
+        return False
+    return count >= TREE_FANOUT_MAX or (crc32(name) * _MIX) & 0xFFFFFFFF < _THRESHOLD
+
+
 def cut_points(names: Sequence[bytes]) -> list[int]:
     """Where the parts of a directory with these sorted names end (exclusive); the last is `len(names)`.
 
     A name ends a part when a hash of it is small: 2,048 names on average, at least 512, at most 8,192.
     """
     ends: list[int] = []
-    start, count = 0, len(names)
-    while count - start > TREE_FANOUT_MIN:
-        limit = min(start + TREE_FANOUT_MAX, count)
-        end = start + TREE_FANOUT_MIN
-        while end < limit and (crc32(names[end - 1]) * _MIX) & 0xFFFFFFFF >= _THRESHOLD:
-            end += 1
-        ends.append(end)
-        start = end
-    if start < count or not ends:
-        ends.append(count)
+    count = 0
+    for number, name in enumerate(names, 1):
+        count += 1
+        if ends_part(name, count):
+            ends.append(number)
+            count = 0
+    if count or not ends:
+        ends.append(len(names))
     return ends
 
 

@@ -14,14 +14,21 @@ from typing import Self
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
-from icc_store.errors import BlockDamaged, ObjectMissing
+from icc_store.errors import BlockDamaged, DamageError, ObjectMissing
 from icc_store.ids import KEY_SIZE, ObjectId
-from icc_store.limits import FRAME_CACHE_BYTES, MAX_READ_DEPTH, READ_TXN_BYTES, READ_TXN_SECONDS
+from icc_store.limits import (
+    BLOCK_CACHE_BYTES,
+    FRAME_CACHE_BYTES,
+    MAX_READ_DEPTH,
+    READ_TXN_BYTES,
+    READ_TXN_SECONDS,
+)
 from icc_store.objects.block import RAW, ZSTD_IDS, Block, Frame, decode_block
 from icc_store.objects.index import Location, is_base_row, unpack_row
 from icc_store.store.protocol import ReadTransaction, Store
 
-_CACHED_BLOCKS = 64
+_LOOKS = 3
+"""How often an object is looked up again when its block was moved meanwhile."""
 
 
 class ObjectReader:
@@ -40,7 +47,8 @@ class ObjectReader:
         self._cache_bytes = cache_bytes
         self._cached = 0
         self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
-        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._blocks: OrderedDict[int, tuple[Block, int]] = OrderedDict()
+        self._block_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +68,7 @@ class ObjectReader:
         self.renew()
         self._frames.clear()
         self._blocks.clear()
-        self._cached = 0
+        self._cached = self._block_bytes = 0
 
     @property
     def transaction(self) -> ReadTransaction:
@@ -78,46 +86,82 @@ class ObjectReader:
         row = self.transaction.row(key[:KEY_SIZE])
         return None if row is None else unpack_row(row)[1]
 
+    def locations(self, key: bytes) -> list[Location]:
+        """Every place of that object: two runs at a time may have stored it twice, and a base may be stored anew."""
+        places = []
+        for row in self.transaction.rows(key[:KEY_SIZE]):
+            if not row.startswith(key[:KEY_SIZE]):
+                break
+            places.append(unpack_row(row)[1])
+        return places
+
     def contains(self, identity: ObjectId) -> bool:
         """Whether something new may refer to this object."""
         row = self.transaction.row(identity[:KEY_SIZE])
-        return row is not None and not is_base_row(row)
+        if row is None:
+            return False
+        return not is_base_row(row) or any(not place.base_only for place in self.locations(identity))
 
     def get(self, identity: ObjectId, kind: int) -> bytes:
-        """The plain bytes of an object, proven by its id.
+        """The plain bytes of an object, proven by its id. Where one copy is damaged, the others are tried.
 
         Raises ObjectMissing when it is not indexed, BlockDamaged when it cannot be read or is something else.
         """
         number = 0
-        for _ in range(3):
+        for _ in range(_LOOKS):
             location = self.locate(identity)
             if location is None:
                 raise ObjectMissing(f"object {identity.hex()} is missing", hint="run `icc-store verify`")
             number = location.block
-            block = self.block(location.block)
-            if block is not None:
-                data = self._object(location, block, identity, kind)
-                if object_id(kind, data) != identity:
-                    raise BlockDamaged(f"object {identity.hex()} does not have the bytes its id says")
+            try:
+                data = self._proven(location, identity, kind)
+            except DamageError:
+                data = self._another_copy(location, identity, kind)
+                if data is None:
+                    raise
+            if data is not None:
                 return data
             self.forget()  # the block was moved since the row was read: look again
         raise BlockDamaged(f"object {identity.hex()} is in block {number}, which is missing")
 
+    def _proven(self, location: Location, identity: ObjectId, kind: int) -> bytes | None:
+        """The object at one place, or None when there is no such block."""
+        block = self.block(location.block)
+        if block is None:
+            return None
+        data = self._object(location, block, identity, kind)
+        if object_id(kind, data) != identity:
+            raise BlockDamaged(f"object {identity.hex()} does not have the bytes its id says")
+        return data
+
+    def _another_copy(self, damaged: Location, identity: ObjectId, kind: int) -> bytes | None:
+        for location in self.locations(identity):
+            if location != damaged:
+                try:
+                    data = self._proven(location, identity, kind)
+                except DamageError:
+                    continue
+                if data is not None:
+                    return data
+        return None
+
     def block(self, number: int) -> Block | None:
         """A parsed block, or None when there is none of that number. Raises BlockDamaged."""
-        block = self._blocks.get(number)
-        if block is None:
-            data = self.transaction.block(number)
-            if data is None:
-                return None
-            self._txn_bytes += len(data)
-            try:
-                block = decode_block(data, self._repository)
-            except BlockDamaged as error:
-                raise BlockDamaged(f"block {number} is damaged: {error.message}") from error
-            self._blocks[number] = block
-            if len(self._blocks) > _CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
+        known = self._blocks.get(number)
+        if known is not None:
+            return known[0]
+        data = self.transaction.block(number)
+        if data is None:
+            return None
+        self._txn_bytes += len(data)
+        try:
+            block = decode_block(data, self._repository)
+        except BlockDamaged as error:
+            raise BlockDamaged(f"block {number} is damaged: {error.message}") from error
+        self._blocks[number] = block, len(data)
+        self._block_bytes += len(data)
+        while self._block_bytes > BLOCK_CACHE_BYTES and len(self._blocks) > 1:
+            self._block_bytes -= self._blocks.popitem(last=False)[1][1]
         return block
 
     def frame_of(self, key: bytes) -> tuple[Location, int, Frame, int] | None:
@@ -142,7 +186,7 @@ class ObjectReader:
             if frame.codec == RAW:
                 plain = frame.stored
             else:
-                prefix = b"".join(self._base(key, depth + 1) for key in frame.bases)
+                prefix = b"".join(self._base(key, frame.depth, depth + 1) for key in frame.bases)
                 if frame.codec == ZSTD_IDS:
                     prefix += block.ids_through(frame_number)
                 plain = decompress(frame.stored, frame.plain_size, prefix)
@@ -171,9 +215,17 @@ class ObjectReader:
         start = sum(frame.lengths[:within])
         return plain[start : start + frame.lengths[within]]
 
-    def _base(self, key: bytes, depth: int) -> bytes:
-        location = self.locate(key)
-        block = None if location is None else self.block(location.block)
-        if location is None or block is None:
-            raise ObjectMissing(f"the base object {key.hex()} is missing", hint="run `icc-store verify`")
-        return self._object(location, block, key, None, depth)
+    def _base(self, key: bytes, below: int, depth: int) -> bytes:
+        """A base of a frame of depth `below`: only a copy of less depth will do, so that no chain closes to a ring."""
+        for _ in range(_LOOKS):
+            moved = False
+            for location in self.locations(key):
+                block = self.block(location.block)
+                if block is None:
+                    moved = True
+                elif block.frames[block.frame_at(location.position)[0]].depth < below:
+                    return self._object(location, block, key, None, depth)
+            if not moved:
+                break
+            self.forget()
+        raise ObjectMissing(f"the base object {key.hex()} is missing", hint="run `icc-store verify`")

@@ -140,15 +140,20 @@ class ObjectWriter:
         blocks = [(encode_block(self._repository, part), part) for part in pack_blocks(self._frames)]
         if not blocks and finish is None:
             return
-        with self._store.write() as txn:
-            append_content(txn, blocks)
-            if finish is not None:
-                finish(txn)
+        added = sum(len(data) for data, _ in blocks)
+        self.counters.stored_bytes += added  # before `finish`, which may want to write it down
+        try:
+            with self._store.write() as txn:
+                append_content(txn, blocks)
+                if finish is not None:
+                    finish(txn)
+        except BaseException:
+            self.counters.stored_bytes -= added
+            raise
         self._frames, self._frame_bytes = [], 0  # only now: a commit that raised can be tried again
         self._pending.clear()
         self._reader.renew()
         self.counters.blocks += len(blocks)
-        self.counters.stored_bytes += sum(len(data) for data, _ in blocks)
 
     def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
         """The first base that keeps the delta within its bounds; at the end of a chain, the chain's beginning."""

@@ -1,0 +1,88 @@
+"""What a scan works with and on: the run it feeds, its options, its counters, and the directory at hand."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from typing import Protocol
+
+from icc_store.fs.excludes import Excludes
+from icc_store.fs.seen import Column
+from icc_store.ids import ObjectId
+from icc_store.model.content_writer import Adder
+from icc_store.model.entry import Wire
+from icc_store.model.tree import Objects
+
+
+class Run(Protocol):
+    """What the scanner needs of the run it works for."""
+
+    @property
+    def writer(self) -> Adder:
+        """Where objects go."""
+
+    @property
+    def objects(self) -> Objects:
+        """Where they are read."""
+
+    def seen(self, key: bytes) -> bytes | None:
+        """The row a former run left."""
+
+    def remember(self, key: bytes, row: bytes) -> None:
+        """Leave a row for the next run."""
+
+
+@dataclass
+class ScanCounters:
+    """What a scan met. Sizes are bytes."""
+
+    files: int = 0
+    directories: int = 0
+    others: int = 0
+    size: int = 0
+    new_files: int = 0
+    changed_files: int = 0
+    unchanged_files: int = 0
+
+    def add(self, other: ScanCounters) -> None:
+        """Count what another has counted as well."""
+        for counter in fields(self):
+            setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """How to scan. `label` stands for host and source, `turn` counts the runs of a repository."""
+
+    label: bytes
+    excludes: Excludes
+    one_file_system: bool = False
+    rehash: bool = False
+    turn: int = 0
+    racy_from_ns: int = 0
+
+
+@dataclass
+class Directory:
+    """One directory while it is stored."""
+
+    path: bytes
+    firsts: list[bytes]
+    """First names of its parts when it was last seen; the very first stands as an empty name."""
+    dropped: set[bytes] = field(default_factory=set)
+    """Names that turned out not to be storable."""
+    subtrees: dict[bytes, ObjectId] = field(default_factory=dict)
+    counted: ScanCounters = field(default_factory=ScanCounters)
+
+
+@dataclass(slots=True)
+class Part:
+    """Entries that will stand in one tree part, as `stat` saw them."""
+
+    first: bytes
+    names: list[bytes]
+    statuses: list[os.stat_result]
+
+
+Earlier = dict[bytes, tuple[Wire, Column | None]]
+"""Names of the last snapshot: the entry, and the change time and inode seen then."""

@@ -1,0 +1,367 @@
+"""The live directory tree into the store: walk, compare with what was seen last time, read what is new.
+
+Everything is done per directory part, what is below first. `_look` lists and stats; `_part` asks whether the part is
+as it was, one comparison for all of it, and else goes through it entry by entry. These are the hot paths: an
+unchanged file may cost a `stat` (3.5 us) and little else, so they are flat, make no object per file and call nobody
+they need not.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from icc_store.codec.serial import pack, unpack
+from icc_store.errors import DamageError
+from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.fs.file_store import FileStore
+from icc_store.fs.live_copies import SqliteCopies
+from icc_store.fs.metadata import MetadataReader
+from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
+from icc_store.fs.seen import Column, fingerprint_of, list_key, make_row, parse_row, row_key
+from icc_store.ids import Kind, ObjectId
+from icc_store.limits import TREE_FANOUT_MIN
+from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
+from icc_store.model.paths import display, join
+from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree
+from icc_store.monitor import Monitor
+
+_TYPE = 0o170000
+_REG, _DIR, _SOCK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
+_REREAD_RUNS = 100
+"""Each part is read anew, whatever its times say, once in so many runs, so that silent changes surface."""
+
+
+class Scanner:
+    """Scans directories for one snapshot."""
+
+    def __init__(self, run: Run, options: ScanOptions, copies: SqliteCopies, monitor: Monitor) -> None:
+        self._run = run
+        self._options = options
+        self._copies = copies
+        self._monitor = monitor
+        self._metadata = MetadataReader()
+        self._links: dict[tuple[int, int], bytes] = {}
+        self._device = 0
+        self.files = FileStore(run.writer, run.objects)
+        self.counters = ScanCounters()
+        self.problems: dict[bytes, str] = {}
+        """Stored paths of what could not be read, and why."""
+
+    def scan(self, fd: int, stored: bytes) -> ObjectId:
+        """Store the directory open at `fd`, stored under that path. Returns its tree. Raises OSError."""
+        self._device = os.fstat(fd).st_dev
+        stack = DirectoryStack(fd)
+        try:
+            return self._directory(stack, stored)
+        finally:
+            stack.close()
+
+    def one(self, fd: int, name: bytes, stored: bytes) -> Wire | None:
+        """Store one name that is not a directory. None when it is a socket or cannot be read: see `problems`."""
+        status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if status.st_mode & _TYPE == _SOCK:
+            return None
+        directory = Directory(stored[: -len(name) - 1], [])
+        part = Part(b"", [name], [status])
+        wires = self._wires(fd, directory, part, {}, reread=False)
+        self.counters.add(directory.counted)
+        return wires[0] if wires else None
+
+    def directory_entry(self, fd: int, name: bytes, subtree: ObjectId) -> Wire:
+        """The entry of the directory open at `fd`."""
+        return in_order(self._described(fd, b"", os.fstat(fd)) | {NAME: name, SUBTREE: subtree})
+
+    def owners(self, wires: list[Wire]) -> Owners:
+        """The names of the entries' owners, as far as this machine knows them."""
+        owners = Owners()
+        for uid in {wire[UID] for wire in wires}:
+            name = self._metadata.user(uid)
+            if name is not None:
+                owners.users[uid] = name
+        for gid in {wire[GID] for wire in wires}:
+            name = self._metadata.group(gid)
+            if name is not None:
+                owners.groups[gid] = name
+        return owners
+
+    def add_tree(self, data: bytes) -> ObjectId:
+        """Store a tree."""
+        return self._run.writer.add(Kind.TREE, data)
+
+    def problem(self, path: bytes, error: OSError) -> None:
+        """Note that something could not be stored; once per path."""
+        if path not in self.problems:
+            message = error.strerror or str(error)
+            self.problems[path] = message
+            self._monitor.warning(path, message)
+
+    def _directory(self, stack: DirectoryStack, path: bytes) -> ObjectId:
+        row = self._run.seen(list_key(self._options.label, path))
+        directory = Directory(path, unpack(row) if row else [b""])
+        while True:
+            tree = self._parts(stack, directory)
+            if tree is not None:
+                self.counters.add(directory.counted)
+                return tree
+            # Something could not be stored. Where a directory is cut depends on what it holds, so it is cut again
+            # without that. What is below is done already, and `dropped` has grown, so this ends.
+            directory.counted = ScanCounters()
+
+    def _parts(self, stack: DirectoryStack, directory: Directory) -> ObjectId | None:
+        """Store a directory part by part and join them. None when more had to be dropped."""
+        done: list[tuple[bytes, ObjectId]] = []
+        for part in self._look(stack.fd, directory):
+            tree = self._part(stack, directory, part)
+            if tree is None:
+                return None
+            done.append((part.names[0] if part.names else b"", tree))
+        firsts = [b"", *(first for first, _ in done[1:])]
+        if firsts != directory.firsts:
+            self._run.remember(list_key(self._options.label, directory.path), pack(firsts))
+        return join_parts(done, self.add_tree)
+
+    def _look(self, fd: int, directory: Directory) -> Iterator[Part]:
+        """List and stat a directory, cut as its tree will be. At least one part, perhaps an empty one."""
+        names = os.listdir(b"/proc/self/fd/%d" % fd)
+        names.sort()
+        path, dropped = directory.path, directory.dropped
+        rule = self._options.excludes.within(path, fd)
+        lstat = os.stat
+        part = Part(b"", [], [])
+        take, look = part.names.append, part.statuses.append
+        count = 0
+        for name in names:
+            if dropped and name in dropped:
+                continue
+            try:
+                status = lstat(name, dir_fd=fd, follow_symlinks=False)
+            except OSError as error:
+                self.problem(join(path, name), error)
+                continue
+            if rule is not None and rule(name, status.st_mode, status.st_size):
+                continue
+            if status.st_mode & _TYPE == _SOCK:
+                self._monitor.note(f"a socket is left out: {display(join(path, name))}")
+                continue
+            take(name)
+            look(status)
+            count += 1
+            if count >= TREE_FANOUT_MIN and ends_part(name, count):
+                yield part
+                part = Part(name, [], [])
+                take, look = part.names.append, part.statuses.append
+                count = 0
+        if count or not part.first:
+            yield part
+
+    def _part(self, stack: DirectoryStack, directory: Directory, part: Part) -> ObjectId | None:
+        """Store one part. None when something had to be dropped."""
+        if part.first:
+            part.first = part.names[0]
+        if not self._below(stack, directory, part):
+            return None
+        subtrees = directory.subtrees
+        others: list[bytes] = [subtrees[name] for name in part.names if name in subtrees] if subtrees else []
+        others += self._link_targets(directory.path, part)
+        mark = fingerprint_of(part.names, part.statuses, others)
+        key = row_key(self._options.label, directory.path, part.first)
+        stored = self._run.seen(key)
+        row = parse_row(stored) if stored is not None else None
+        if row is not None and not self._run.writer.has(row.tree):
+            row = None
+        reread = self._options.rehash or int.from_bytes(key[:2]) % _REREAD_RUNS == self._options.turn % _REREAD_RUNS
+        if row is not None and row.fingerprint == mark and not reread:
+            self._count_unchanged(directory, part)
+            return row.tree
+        earlier = self._earlier(directory, part)
+        wires = self._wires(stack.fd, directory, part, earlier, reread=reread)
+        if wires is None:
+            return None
+        data = pack_part(wires, self.owners(wires))
+        tree = self._run.writer.add(Kind.TREE, data, bases=(row.tree,) if row is not None else ())
+        fresh = make_row(tree, part.statuses, mark, self._options.racy_from_ns)
+        if fresh != stored:
+            self._run.remember(key, fresh)
+        return tree
+
+    def _below(self, stack: DirectoryStack, directory: Directory, part: Part) -> bool:
+        """Store the directories in a part. False when one had to be dropped."""
+        dropped = False
+        for name, status in zip(part.names, part.statuses, strict=True):
+            if status.st_mode & _TYPE != _DIR or name in directory.subtrees:
+                continue
+            path = join(directory.path, name)
+            if self._options.one_file_system and status.st_dev != self._device:
+                directory.subtrees[name] = self.add_tree(pack_part([], Owners()))
+                continue
+            try:
+                stack.descend(name)
+            except OSError as error:
+                self.problem(path, error)
+                directory.dropped.add(name)
+                dropped = True
+                continue
+            try:
+                directory.subtrees[name] = self._directory(stack, path)
+            except OSError as error:
+                self.problem(path, error)
+                directory.dropped.add(name)
+                dropped = True
+            finally:
+                os.close(stack.ascend())
+        return not dropped
+
+    def _link_targets(self, path: bytes, part: Part) -> list[bytes]:
+        """For each name of a file that has several: the stored path that was met first."""
+        targets = []
+        for name, status in zip(part.names, part.statuses, strict=True):
+            if status.st_nlink > 1 and status.st_mode & _TYPE != _DIR:
+                targets.append(self._links.setdefault((status.st_dev, status.st_ino), join(path, name)))
+        return targets
+
+    def _count_unchanged(self, directory: Directory, part: Part) -> None:
+        files = size = directories = 0
+        for status in part.statuses:
+            kind = status.st_mode & _TYPE
+            if kind == _REG:
+                files += 1
+                size += status.st_size
+            elif kind == _DIR:
+                directories += 1
+        counted = directory.counted
+        counted.files += files
+        counted.unchanged_files += files
+        counted.size += size
+        counted.directories += directories
+        counted.others += len(part.statuses) - files - directories
+        self._monitor.advance(files, size, directory.path)
+
+    def _earlier(self, directory: Directory, part: Part) -> Earlier:
+        """What the last snapshot has of these names: entries, and the change times and inodes seen then."""
+        found: Earlier = {}
+        if not part.names:
+            return found
+        firsts = directory.firsts
+        start = max(bisect_right(firsts, part.names[0]) - 1, 0)
+        for first in firsts[start : bisect_right(firsts, part.names[-1])]:
+            stored = self._run.seen(row_key(self._options.label, directory.path, first))
+            row = parse_row(stored) if stored is not None else None
+            if row is None or not self._run.writer.has(row.tree):
+                continue
+            try:
+                tree = parse_tree(self._run.objects.get(row.tree, Kind.TREE))
+            except DamageError:
+                continue  # everything in it counts as new, and is stored again
+            if isinstance(tree, TreePart):
+                columns: list[Column | None] = [*row.pairs()]
+                if len(columns) != len(tree.entries):
+                    columns = [None] * len(tree.entries)
+                for wire, column in zip(tree.entries, columns, strict=True):
+                    found[wire[NAME]] = (wire, column)
+        return found
+
+    def _wires(self, fd: int, directory: Directory, part: Part, earlier: Earlier, *, reread: bool) -> list[Wire] | None:
+        """The entries of a part, contents stored. None when something had to be dropped."""
+        path, counted = directory.path, directory.counted
+        live = self._copies.concerns(part.names)
+        if live:
+            self._copies.start_directory()
+        wires: list[Wire] = []
+        read_before, dropped_before = self.files.read_bytes, len(directory.dropped)
+        for name, status in zip(part.names, part.statuses, strict=True):
+            found = earlier.get(name)
+            if found is not None and not reread and not (live and name in live) and _is_same(found, status):
+                counted.files += 1
+                counted.unchanged_files += 1
+                counted.size += status.st_size
+                wire: Wire | None = found[0]
+            else:
+                try:
+                    wire = self._entry(fd, directory, name, status, found=found, live=name in live)
+                except OSError as error:
+                    self.problem(join(path, name), error)
+                    wire = None
+            if wire is None:
+                directory.dropped.add(name)
+                continue
+            if status.st_nlink > 1 and status.st_mode & _TYPE != _DIR:
+                wire = self._with_link(wire, join(path, name), status)
+            wires.append(wire)
+        self._monitor.advance(len(wires), self.files.read_bytes - read_before, path)
+        return wires if len(directory.dropped) == dropped_before else None
+
+    def _entry(
+        self,
+        fd: int,
+        directory: Directory,
+        name: bytes,
+        status: os.stat_result,
+        *,
+        found: tuple[Wire, Column | None] | None,
+        live: bool,
+    ) -> Wire | None:
+        """The entry of what is new, changed or not a file. None for a companion of a live database."""
+        counted = directory.counted
+        kind = status.st_mode & _TYPE
+        if kind == _DIR:
+            counted.directories += 1
+            return in_order(self._described(fd, name, status) | {SUBTREE: directory.subtrees[name]})
+        if kind != _REG:
+            counted.others += 1
+            return self._described(fd, name, status)
+        known = found[0] if found is not None else None
+        wire = None
+        if live:
+            if self._copies.covered(fd, name):
+                return None
+            wire = self._copies.store(self.files, fd, name, status, known)
+            if wire is None and found is not None and _is_same(found, status):
+                wire = known
+        if wire is None:
+            wire = self.files.store(fd, name, status, known)
+        counted.files += 1
+        counted.size += wire[SIZE]
+        if known is None:
+            counted.new_files += 1
+        elif wire.get(CHUNK) == known.get(CHUNK) and wire.get(LIST) == known.get(LIST):
+            counted.unchanged_files += 1
+        else:
+            counted.changed_files += 1
+            same_times = found is not None and found[1] == (status.st_ctime_ns, status.st_ino)
+            if same_times and known[MTIME] == status.st_mtime_ns and FLAGS not in wire and FLAGS not in known:
+                self._monitor.warning(join(directory.path, name), "its content changed, its times did not")
+        return wire
+
+    def _described(self, fd: int, name: bytes, status: os.stat_result) -> Wire:
+        """The entry of anything but a regular file, without a subtree."""
+        entry = self._metadata.fill_entry(fd, name, status)
+        attributes, entry.xattrs = entry.xattrs, None
+        wire = entry.to_wire()
+        if attributes:
+            self.files.attributes(wire, attributes)
+        return wire
+
+    def _with_link(self, wire: Wire, path: bytes, status: os.stat_result) -> Wire:
+        """The entry of one of a file's several names: all but the first refer to that one."""
+        first = self._links.setdefault((status.st_dev, status.st_ino), path)
+        if wire.get(HARD_LINK) == (first if first != path else None):
+            return wire
+        wire = {key: value for key, value in wire.items() if key != HARD_LINK}
+        if first != path:
+            wire[HARD_LINK] = first
+        return in_order(wire)
+
+
+def _is_same(found: tuple[Wire, Column | None], status: os.stat_result) -> bool:
+    """Whether a regular file is, by all that `stat` says, what its entry in the last snapshot describes."""
+    wire, column = found
+    return (
+        column == (status.st_ctime_ns, status.st_ino)
+        and wire.get(SIZE) == status.st_size
+        and wire[MTIME] == status.st_mtime_ns
+        and status.st_mode & _TYPE == _REG
+        and FLAGS not in wire
+    )

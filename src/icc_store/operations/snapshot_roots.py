@@ -1,0 +1,150 @@
+"""What the user named, as one tree.
+
+One directory: its contents are the root, its own metadata stands in the record. A file, several paths, or a prefix
+(`--as-path`): everything stands under its stored path, and the directories on the way there are real ones with their
+metadata, holding only what was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from icc_store.errors import SourceError
+from icc_store.fs.scanner import Scanner
+from icc_store.ids import ObjectId
+from icc_store.model.entry import NAME, SUBTREE, Entry, Wire
+from icc_store.model.paths import parts
+from icc_store.model.tree import cut_points, join_parts, pack_part
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Roots:
+    """The tree of a snapshot, and the metadata of its root directory if that is a real one."""
+
+    tree: ObjectId
+    root_entry: Wire | None
+
+
+@dataclass
+class _Node:
+    """A directory on the way to what was named, or (with a `leaf`) what was named."""
+
+    real: Path | None
+    leaf: Path | None = None
+    below: dict[bytes, _Node] = field(default_factory=dict)
+
+
+def absolute_paths(paths: Sequence[Path]) -> list[Path]:
+    """The paths as the snapshot records them: absolute, sorted, without those that stand below another.
+
+    Raises SourceError for one that does not exist or cannot be reached.
+    """
+    found: list[Path] = []
+    for path in sorted(Path(os.path.abspath(path)) for path in paths):
+        try:
+            path.lstat()
+        except OSError as error:
+            raise SourceError(
+                f"{path} cannot be backed up: {error.strerror}", hint="check the path; nothing was stored"
+            ) from error
+        if not any(path == other or path.is_relative_to(other) for other in found):
+            found.append(path)
+    return found
+
+
+def is_single_directory(paths: Sequence[Path], as_path: bytes) -> bool:
+    """Whether the contents of one directory will stand at the root."""
+    return len(paths) == 1 and not as_path and paths[0].is_dir()
+
+
+def scan_roots(scanner: Scanner, paths: Sequence[Path], as_path: bytes) -> Roots:
+    """Store all paths. Raises SourceError when a directory that was named cannot be opened."""
+    if is_single_directory(paths, as_path):
+        fd = _open(paths[0])
+        try:
+            tree = scanner.scan(fd, b"")
+            entry = scanner.directory_entry(fd, b"", tree)
+        finally:
+            os.close(fd)
+        owners = scanner.owners([entry])
+        del entry[SUBTREE]  # the record names the root's tree already
+        return Roots(tree, {0: [owners.users, owners.groups]} | entry)
+    top = _plan(paths, as_path)
+    return Roots(_store_directory(scanner, top, b""), None)
+
+
+def _plan(paths: Sequence[Path], as_path: bytes) -> _Node:
+    top = _Node(None)
+    for path in paths:
+        node = top
+        for name in parts(as_path):
+            node = node.below.setdefault(name, _Node(None))
+        if len(paths) == 1:
+            if path.is_dir() and as_path:
+                node.leaf = path
+                continue
+            names = [os.fsencode(path.name)]
+            real = path.parent
+        else:
+            names = [os.fsencode(part) for part in path.parts[1:]]
+            real = Path("/")
+        for name in names:
+            real = real / os.fsdecode(name)
+            node = node.below.setdefault(name, _Node(real))
+        node.leaf = path
+    return top
+
+
+def _store_directory(scanner: Scanner, node: _Node, stored: bytes) -> ObjectId:
+    wires = []
+    for name, child in sorted(node.below.items()):
+        wire = _store_node(scanner, name, child, stored + b"/" + name if stored else name)
+        if wire is not None:
+            wires.append(wire)
+    ends = cut_points([wire[1] for wire in wires])
+    starts = [0, *ends[:-1]]
+    done = [
+        (
+            wires[start][1] if start < end else b"",
+            scanner.add_tree(pack_part(wires[start:end], scanner.owners(wires[start:end]))),
+        )
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return join_parts(done, scanner.add_tree)
+
+
+def _store_node(scanner: Scanner, name: bytes, node: _Node, stored: bytes) -> Wire | None:
+    path = node.leaf or node.real
+    if path is None:
+        subtree = _store_directory(scanner, node, stored)
+        return Entry(name, stat.S_IFDIR | 0o755, os.getuid(), os.getgid(), subtree=subtree).to_wire()
+    if path.is_dir() and not (path.is_symlink() and node.leaf is None):
+        fd = _open(path)
+        try:
+            subtree = scanner.scan(fd, stored) if node.leaf else _store_directory(scanner, node, stored)
+            return scanner.directory_entry(fd, name, subtree)
+        finally:
+            os.close(fd)
+    parent = _open(path.parent)
+    try:
+        return scanner.one(parent, name, stored)
+    except OSError as error:
+        scanner.problem(stored, error)
+        return None
+    finally:
+        os.close(parent)
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, _DIRECTORY)
+    except OSError as error:
+        raise SourceError(
+            f"{path} cannot be backed up: {error.strerror}", hint="check its permissions; nothing was stored"
+        ) from error
