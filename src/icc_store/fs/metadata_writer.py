@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from icc_store.fs.metadata import open_xattrs
-from icc_store.fs.ownership import Owners
+from icc_store.fs.ownership import LocalOwners
 from icc_store.model.entry import Entry
+from icc_store.model.tree import Owners
 
 Target = int | bytes
 """An open descriptor, or the `/proc/self/fd/N` of one opened with O_PATH."""
@@ -41,21 +42,29 @@ class Skipped:
 class MetadataWriter:
     """Applies entries to files that are open, so that nothing can be swapped in."""
 
-    def __init__(self, owners: Owners) -> None:
+    def __init__(self, *, numeric_ids: bool = False) -> None:
         self.skipped = Skipped()
-        self._owners = owners
+        self._owners = LocalOwners(numeric=numeric_ids)
         self._refused_owners: set[tuple[int, int]] = set()
 
     def apply(
-        self, target: Target, entry: Entry, owner: tuple[int, int], mode: int, mtime_ns: int | None, *, bare: bool
+        self,
+        target: Target,
+        entry: Entry,
+        owners: Owners,
+        *,
+        owner: tuple[int, int],
+        mode: int,
+        mtime_ns: int | None,
+        bare: bool,
     ) -> None:
-        """Make `target`, which has this owner (uid and gid), mode and time now, what `entry` says.
+        """Make `target`, which has this owner (uid and gid), mode and time now, what its entry says.
 
         Only what differs is set. An unknown mode is -1, an unknown time None. A `bare` file is known to have no
         extended attributes yet.
         Raises OSError when the file cannot take what others can.
         """
-        wanted = self._owners.local(entry.uid, entry.gid)
+        wanted = self._owners.local(entry.uid, entry.gid, owners)
         permissions = entry.mode & 0o7777
         if wanted != owner:
             if self._give(target, wanted):

@@ -26,9 +26,9 @@ from icc_store.fs import removal
 from icc_store.fs.directory_stack import DirectoryStack, unlock_directory
 from icc_store.fs.durability import sync_file_system
 from icc_store.fs.metadata_writer import MetadataWriter, Skipped
-from icc_store.fs.ownership import Owners
 from icc_store.model import paths
 from icc_store.model.entry import Entry
+from icc_store.model.tree import Owners
 
 TEMPORARY_PREFIX = b".icc-restore-"
 """How the names of unfinished files begin: what a killed restore may leave behind."""
@@ -36,6 +36,7 @@ TEMPORARY_PREFIX = b".icc-restore-"
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_ACL = "system.posix_acl_default"
+_NO_NAMES = Owners()
 
 
 @dataclass(slots=True)
@@ -56,8 +57,11 @@ class _Level:
 class TreeWriter:
     """Writes below one target directory. A context manager; leaving it without `finish` keeps what was written."""
 
-    def __init__(self, target: Path, *, owners: Owners | None = None) -> None:
-        """Open `target`, making it and its parents where they are missing. Raises TargetError."""
+    def __init__(self, target: Path, *, numeric_ids: bool = False) -> None:
+        """Open `target`, making it and its parents where they are missing. Raises TargetError.
+
+        Owners go by name where both sides know one, else, and with `numeric_ids`, by number.
+        """
         self._umask = _umask()
         self._new_mode = 0o600 & ~self._umask
         try:
@@ -69,7 +73,7 @@ class TreeWriter:
         except OSError as error:
             raise TargetError(f"cannot restore to {target}: {error.strerror}") from error
         self._stack = DirectoryStack(self._root)
-        self._metadata = MetadataWriter(owners or Owners())
+        self._metadata = MetadataWriter(numeric_ids=numeric_ids)
         self._temporary = TEMPORARY_PREFIX + os.urandom(8).hex().encode()
         status = os.fstat(self._root)
         self._levels = [_Level(b"", status, made, _has_default_acl(self._root))]
@@ -115,7 +119,7 @@ class TreeWriter:
         self._levels.append(_Level(name, status, made, hands_down))
         return made
 
-    def leave(self, entry: Entry | None) -> None:
+    def leave(self, entry: Entry | None = None, owners: Owners = _NO_NAMES) -> None:
         """Give the current directory what `entry` says and go back up.
 
         Without an entry a directory found there stays as it was, and one made here gets the usual mode.
@@ -129,15 +133,15 @@ class TreeWriter:
             raise TargetError(f"{paths.display(self.path)}: {error.strerror}", hint="restore again") from error
         self._levels.pop()
         try:
-            self._settle_directory(fd, level, entry)
+            self._settle_directory(fd, level, entry, owners)
         finally:
             os.close(fd)
 
-    def _settle_directory(self, fd: int, level: _Level, entry: Entry | None) -> None:
+    def _settle_directory(self, fd: int, level: _Level, entry: Entry | None, owners: Owners) -> None:
         now = os.fstat(fd)
         if entry is not None:
             bare = level.made and not level.hands_down_acl
-            self._metadata.apply(fd, entry, (now.st_uid, now.st_gid), now.st_mode, now.st_mtime_ns, bare=bare)
+            self._apply(fd, entry, owners, now, now.st_mode, bare=bare)
         elif level.made:
             os.fchmod(fd, 0o777 & ~self._umask)
         elif now.st_mode != level.status.st_mode:
@@ -160,7 +164,7 @@ class TreeWriter:
 
     # ------------------------------------------------------------------ writing
 
-    def write_file(self, entry: Entry, content: Iterable[bytes | int]) -> int:
+    def write_file(self, entry: Entry, owners: Owners, content: Iterable[bytes | int]) -> int:
         """Write a regular file; whatever had its name, but a directory, is replaced. Returns its size.
 
         `content` yields bytes, and numbers for holes of that many bytes. What it raises passes through.
@@ -194,10 +198,9 @@ class TreeWriter:
                 if owner is None:
                     status = os.fstat(fd)
                     owner = level.new_owner = (status.st_uid, status.st_gid)
-                if level.hands_down_acl:
-                    self._metadata.apply(fd, entry, owner, -1, None, bare=False)
-                else:
-                    self._metadata.apply(fd, entry, owner, self._new_mode, None, bare=True)
+                bare = not level.hands_down_acl
+                mode = self._new_mode if bare else -1
+                self._metadata.apply(fd, entry, owners, owner=owner, mode=mode, mtime_ns=None, bare=bare)
             finally:
                 os.close(fd)
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -206,14 +209,14 @@ class TreeWriter:
             raise
         return size
 
-    def symlink(self, entry: Entry) -> None:
+    def symlink(self, entry: Entry, owners: Owners) -> None:
         """Make a symbolic link; whatever had its name, but a directory, is replaced."""
         target = entry.target
         if target is None:
             raise OSError(errno.EINVAL, "the entry of a symbolic link has no target", entry.name)
-        self._make(entry, lambda name, fd: os.symlink(target, name, dir_fd=fd))
+        self._make(entry, owners, lambda name, fd: os.symlink(target, name, dir_fd=fd))
 
-    def special(self, entry: Entry) -> None:
+    def special(self, entry: Entry, owners: Owners) -> None:
         """Make a FIFO or device node; whatever had its name, but a directory, is replaced.
 
         Raises PermissionError for a device node when the system leaves those to root, OSError for a socket.
@@ -225,16 +228,16 @@ class TreeWriter:
             number = os.makedev(*entry.device)
         else:
             raise OSError(errno.ENOTSUP, "cannot be made by a restore", entry.name)
-        self._make(entry, lambda name, fd: os.mknod(name, kind | 0o600, number, dir_fd=fd))
+        self._make(entry, owners, lambda name, fd: os.mknod(name, kind | 0o600, number, dir_fd=fd))
 
-    def _make(self, entry: Entry, make: Callable[[bytes, int], None]) -> None:
+    def _make(self, entry: Entry, owners: Owners, make: Callable[[bytes, int], None]) -> None:
         """Make under the temporary name, give it what the entry says, rename."""
         _check(entry.name)
         directory = self._stack.fd
         temporary = self._temporary
         try:
             make(temporary, directory)
-            self._apply(temporary, entry)
+            self._update(temporary, entry, owners)
             os.rename(temporary, entry.name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:  # Ctrl-C too must leave nothing behind
             self._discard(directory)
@@ -263,13 +266,13 @@ class TreeWriter:
         finally:
             os.close(above)
 
-    def update(self, entry: Entry) -> bool:
+    def update(self, entry: Entry, owners: Owners) -> bool:
         """Give a file whose contents are right the metadata of its entry.
 
         Says False, and does nothing, where the file has several names or is of another type: some names of it may be
         outside of the target. Write it anew then.
         """
-        return self._apply(entry.name, entry)
+        return self._update(entry.name, entry, owners)
 
     def remove(self, name: bytes) -> None:
         """Remove a name of the current directory, with everything below it."""
@@ -278,11 +281,11 @@ class TreeWriter:
 
     # ------------------------------------------------------------------ the end
 
-    def finish(self, entry: Entry | None = None) -> None:
+    def finish(self, entry: Entry | None = None, owners: Owners = _NO_NAMES) -> None:
         """Give the target itself what `entry` says, and wait until everything is on the disk."""
         while len(self._levels) > 1:
-            self.leave(None)
-        self._settle_directory(self._root, self._levels[0], entry)
+            self.leave()
+        self._settle_directory(self._root, self._levels[0], entry, owners)
         sync_file_system(self._root)
         self.close()
 
@@ -292,7 +295,7 @@ class TreeWriter:
             return
         try:
             while len(self._levels) > 1:
-                self.leave(None)
+                self.leave()
         except (OSError, TargetError):
             pass  # what led here is told already
         self._stack.close()
@@ -301,7 +304,13 @@ class TreeWriter:
 
     # ------------------------------------------------------------------ inner parts
 
-    def _apply(self, name: bytes, entry: Entry) -> bool:
+    def _apply(
+        self, target: int | bytes, entry: Entry, owners: Owners, now: os.stat_result, mode: int, *, bare: bool
+    ) -> None:
+        owner = (now.st_uid, now.st_gid)
+        self._metadata.apply(target, entry, owners, owner=owner, mode=mode, mtime_ns=now.st_mtime_ns, bare=bare)
+
+    def _update(self, name: bytes, entry: Entry, owners: Owners) -> bool:
         """Metadata for what is there and cannot be opened as a file: O_PATH holds on to it without opening it."""
         fd = os.open(name, _LOOK, dir_fd=self._stack.fd)
         try:
@@ -313,7 +322,7 @@ class TreeWriter:
             if entry.xattrs and not mode & stat.S_IWUSR:  # user attributes are written to, like contents
                 mode |= stat.S_IWUSR
                 os.chmod(target, stat.S_IMODE(mode))
-            self._metadata.apply(target, entry, (now.st_uid, now.st_gid), mode, now.st_mtime_ns, bare=False)
+            self._apply(target, entry, owners, now, mode, bare=False)
             return True
         finally:
             os.close(fd)
