@@ -32,6 +32,9 @@ MAX_BLOCK_SIZE = 64 * MIB
 MAX_OBJECTS_PER_BLOCK = 32_767
 """Positions in a block have 15 bits in an index row."""
 
+MAX_OBJECTS_PER_FRAME = 8192
+"""Files of a few bytes would fill a frame with more objects than a block may have positions."""
+
 # --- delta ------------------------------------------------------------------------------------
 MAX_DELTA_DEPTH = 16
 MAX_READ_DEPTH = 64
@@ -88,6 +91,9 @@ LOCK_POLL = 0.02
 # --- memory -----------------------------------------------------------------------------------
 FRAME_CACHE_BYTES = 24 * MIB
 """Decoded frames kept by a reader."""
+
+BLOCK_CACHE_BYTES = 8 * MIB
+"""Stored bytes of parsed blocks kept by a reader."""
 
 PENDING_BYTES = 16 * MIB
 """Plain bytes waiting for compression before the scanner waits too."""

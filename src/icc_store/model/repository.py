@@ -32,15 +32,13 @@ from icc_store.model.record import (
 )
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.records import append_record
-from icc_store.objects.writer import ObjectWriter
+from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
 from icc_store.store.protocol import Store, Table, WriteTransaction
+
+__all__ = ("EPOCH_KEY", "CollectedMeanwhile", "Rehearsal", "Repository", "Run")
 
 _SEQ_SIZE = 8
 EPOCH_KEY = b"gc epoch"
-
-
-class CollectedMeanwhile(Exception):
-    """gc ran while a snapshot was taken; what the snapshot refers to must be looked at again. Never seen by users."""
 
 
 class Repository:

@@ -7,7 +7,9 @@ moves to the newest one at least every second, so that it never holds back the r
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
@@ -86,21 +88,12 @@ class ObjectReader:
         row = self.transaction.row(key[:KEY_SIZE])
         return None if row is None else unpack_row(row)[1]
 
-    def locations(self, key: bytes) -> list[Location]:
-        """Every place of that object: two runs at a time may have stored it twice, and a base may be stored anew."""
-        places = []
-        for row in self.transaction.rows(key[:KEY_SIZE]):
-            if not row.startswith(key[:KEY_SIZE]):
-                break
-            places.append(unpack_row(row)[1])
-        return places
-
     def contains(self, identity: ObjectId) -> bool:
         """Whether something new may refer to this object."""
         row = self.transaction.row(identity[:KEY_SIZE])
         if row is None:
             return False
-        return not is_base_row(row) or any(not place.base_only for place in self.locations(identity))
+        return not is_base_row(row) or any(not place.base_only for place in self._places(identity))
 
     def get(self, identity: ObjectId, kind: int) -> bytes:
         """The plain bytes of an object, proven by its id. Where one copy is damaged, the others are tried.
@@ -109,20 +102,30 @@ class ObjectReader:
         """
         number = 0
         for _ in range(_LOOKS):
-            location = self.locate(identity)
-            if location is None:
+            failure: DamageError | None = None
+            for location in self._places(identity):
+                number = location.block
+                try:
+                    data = self._proven(location, identity, kind)
+                except DamageError as error:
+                    failure = failure or error
+                    continue
+                if data is not None:
+                    return data
+            if failure is not None:
+                raise failure
+            if not number:
                 raise ObjectMissing(f"object {identity.hex()} is missing", hint="run `icc-store verify`")
-            number = location.block
-            try:
-                data = self._proven(location, identity, kind)
-            except DamageError:
-                data = self._another_copy(location, identity, kind)
-                if data is None:
-                    raise
-            if data is not None:
-                return data
             self.forget()  # the block was moved since the row was read: look again
         raise BlockDamaged(f"object {identity.hex()} is in block {number}, which is missing")
+
+    def _places(self, key: bytes) -> Iterator[Location]:
+        """Every place of an object: two runs at a time may have stored it twice, and a base may be stored anew."""
+        first = self.locate(key)
+        if first is not None:
+            yield first
+            rows = takewhile(lambda row: row.startswith(key[:KEY_SIZE]), self.transaction.rows(key[:KEY_SIZE]))
+            yield from [place for place in (unpack_row(row)[1] for row in rows) if place != first]
 
     def _proven(self, location: Location, identity: ObjectId, kind: int) -> bytes | None:
         """The object at one place, or None when there is no such block."""
@@ -133,17 +136,6 @@ class ObjectReader:
         if object_id(kind, data) != identity:
             raise BlockDamaged(f"object {identity.hex()} does not have the bytes its id says")
         return data
-
-    def _another_copy(self, damaged: Location, identity: ObjectId, kind: int) -> bytes | None:
-        for location in self.locations(identity):
-            if location != damaged:
-                try:
-                    data = self._proven(location, identity, kind)
-                except DamageError:
-                    continue
-                if data is not None:
-                    return data
-        return None
 
     def block(self, number: int) -> Block | None:
         """A parsed block, or None when there is none of that number. Raises BlockDamaged."""
@@ -217,15 +209,19 @@ class ObjectReader:
 
     def _base(self, key: bytes, below: int, depth: int) -> bytes:
         """A base of a frame of depth `below`: only a copy of less depth will do, so that no chain closes to a ring."""
+        failure: DamageError | None = None
         for _ in range(_LOOKS):
             moved = False
-            for location in self.locations(key):
+            for location in self._places(key):
                 block = self.block(location.block)
-                if block is None:
-                    moved = True
-                elif block.frames[block.frame_at(location.position)[0]].depth < below:
-                    return self._object(location, block, key, None, depth)
+                try:
+                    if block is None:
+                        moved = True
+                    elif block.frames[block.frame_at(location.position)[0]].depth < below:
+                        return self._object(location, block, key, None, depth)
+                except DamageError as error:
+                    failure = failure or error
             if not moved:
                 break
             self.forget()
-        raise ObjectMissing(f"the base object {key.hex()} is missing", hint="run `icc-store verify`")
+        raise failure or ObjectMissing(f"the base object {key.hex()} is missing", hint="run `icc-store verify`")

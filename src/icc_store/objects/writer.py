@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from icc_store.codec.hashing import object_id
+from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import (
     BATCH_BYTES,
@@ -24,6 +25,8 @@ from icc_store.limits import (
     DELTA_GROUP_SIZE,
     MAX_BASES,
     MAX_DELTA_DEPTH,
+    MAX_OBJECT_SIZE,
+    MAX_OBJECTS_PER_FRAME,
     PENDING_BYTES,
     SOLID_FRAME_SIZE,
 )
@@ -36,6 +39,14 @@ from icc_store.store.protocol import Store, WriteTransaction
 _SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
 _INLINE_BYTES = SOLID_FRAME_SIZE
 """Work smaller than this is done in the caller's thread: starting a pool costs more."""
+
+
+class CollectedMeanwhile(Exception):
+    """gc ran while a snapshot was taken; what the snapshot refers to must be looked at again. Never seen by users."""
+
+
+class BaseCollected(CollectedMeanwhile):
+    """gc took what waiting deltas were written against. All that waited is dropped: it must be added again."""
 
 
 @dataclass
@@ -112,12 +123,15 @@ class ObjectWriter:
         """Store an object unless it is there, and return its id.
 
         `bases` are stored objects that it resembles, best first; those that stand in the first one's frame are used.
-        An empty object has no bytes to store; nothing refers to one.
+        Raises IccStoreError for an object that nobody could read again: an empty one, or one above MAX_OBJECT_SIZE;
+        CollectedMeanwhile when a batch could not be committed because gc took a base.
         """
         if identity is None:
             identity = object_id(kind, data)
         if identity in self._pending or self._reader.contains(identity):
             return identity
+        if not 0 < len(data) <= MAX_OBJECT_SIZE:
+            raise IccStoreError(f"an object of {len(data)} bytes cannot be stored")
         self._pending.add(identity)
         self.counters.objects += 1
         self.counters.plain_bytes += len(data)
@@ -131,7 +145,10 @@ class ObjectWriter:
         return identity
 
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
-        """Write all that waits in one transaction; `finish` is called in it, last."""
+        """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
+
+        Raises BaseCollected when gc took what a waiting delta was written against.
+        """
         self._seal_run()
         for kind in _SEAL_ORDER:
             self._seal_queue(kind)
@@ -147,13 +164,18 @@ class ObjectWriter:
                 append_content(txn, blocks)
                 if finish is not None:
                     finish(txn)
-        except BaseException:
+        except BaseException as error:  # whatever it is, nothing was added
             self.counters.stored_bytes -= added
+            if isinstance(error, BaseCollected):
+                self._drop_waiting()
             raise
-        self._frames, self._frame_bytes = [], 0  # only now: a commit that raised can be tried again
-        self._pending.clear()
+        self._drop_waiting()  # only now: a commit that raised can be tried again
         self._reader.renew()
         self.counters.blocks += len(blocks)
+
+    def _drop_waiting(self) -> None:
+        self._frames, self._frame_bytes = [], 0
+        self._pending.clear()
 
     def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
         """The first base that keeps the delta within its bounds; at the end of a chain, the chain's beginning."""
@@ -199,12 +221,13 @@ class ObjectWriter:
         ids.append(identity)
         parts.append(data)
         self._queued[kind] += len(data)
-        if self._queued[kind] >= SOLID_FRAME_SIZE:
+        if self._queued[kind] >= SOLID_FRAME_SIZE or len(ids) >= MAX_OBJECTS_PER_FRAME:
             self._seal_queue(kind)
 
     def _extend_run(self, kind: Kind, identity: ObjectId, data: bytes, base: _Base) -> None:
         run = self._run
-        if run is None or run.kind != kind or run.frame != base.frame or run.size + len(data) > DELTA_GROUP_SIZE:
+        full = run is not None and (run.size + len(data) > DELTA_GROUP_SIZE or len(run.ids) >= MAX_OBJECTS_PER_FRAME)
+        if run is None or run.kind != kind or run.frame != base.frame or full:
             self._seal_run()
             run = self._run = _DeltaRun(kind, base.frame, [], [], [], [], base.depth + 1, base.below)
         run.ids.append(identity)
@@ -261,7 +284,10 @@ class ObjectWriter:
 
 
 def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence[Frame]]]) -> None:
-    """Append blocks and the index rows of all their objects."""
+    """Append blocks and the index rows of all their objects.
+
+    Raises BaseCollected when something they were written against is not indexed any more.
+    """
     rows = []
     for data, frames in blocks:
         number = txn.append_block(data)
@@ -270,6 +296,8 @@ def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence
             for identity in frame.ids:
                 rows.append(pack_row(identity[:KEY_SIZE], number, position))
                 position += 1
+            if any(txn.row(key) is None for key in frame.bases):
+                raise BaseCollected
     rows.sort()
     txn.insert_rows(rows)
 
