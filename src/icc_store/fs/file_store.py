@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from icc_store.codec.chunking import Stream
 from icc_store.codec.hashing import chunk_id
@@ -77,6 +77,26 @@ class FileStore:
         content, length = self._content(copy_fd, size, earlier)
         return in_order(_base_wire(name, status, length) | content | {FLAGS: flag})
 
+    def store_pipe(self, stream: BinaryIO, earlier: Wire | None) -> Wire:
+        """Size and content of a stream that is read to its end. Raises OSError."""
+        head = stream.read(WHOLE_FILE_SIZE + 1)
+        if len(head) <= WHOLE_FILE_SIZE:
+            self.read_bytes += len(head)
+            base = earlier.get(CHUNK) if earlier else None
+            if not head:
+                return {SIZE: 0}
+            return {SIZE: len(head), CHUNK: self._add(Kind.CHUNK, head, bases=(base,) if base is not None else ())}
+        identity, length = store_stream(
+            self._adder,
+            self._objects,
+            [_Pipe(head, stream)],
+            size=len(head),
+            earlier_chunk=(earlier or {}).get(CHUNK),
+            earlier_list=(earlier or {}).get(LIST),
+        )
+        self.read_bytes += length
+        return {SIZE: length, LIST: identity}
+
     def attributes(self, wire: Wire, attributes: dict[bytes, bytes]) -> None:
         """Put extended attributes into an entry: as they are when few, as an object when many."""
         packed = pack(attributes)
@@ -143,6 +163,25 @@ class FileStore:
                 return  # the file was cut off meanwhile
         if position < size:
             yield size - position
+
+
+class _Pipe:
+    """The beginning of a stream, and what follows it."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        if self._head:
+            count = min(len(view), len(self._head))
+            view[:count] = self._head[:count]
+            self._head = self._head[count:]
+            return count
+        data = self._rest.read(min(len(view), _LARGE_READ))
+        view[: len(data)] = data
+        return len(data)
 
 
 class _Extent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import fingerprint
@@ -12,6 +13,7 @@ from icc_store.errors import IccStoreError, SourceError
 from icc_store.fs.excludes import Excludes, stored_below
 from icc_store.fs.identity import default_source, host_name
 from icc_store.fs.live_copies import SqliteCopies
+from icc_store.fs.locations import never_stored
 from icc_store.fs.mounts import clock_of
 from icc_store.fs.scan_state import ScanCounters, ScanOptions
 from icc_store.fs.scanner import Scanner
@@ -19,14 +21,12 @@ from icc_store.limits import DEFAULT_LEVEL, RACY_NS
 from icc_store.model.closure import closure_is_stored
 from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
+from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.snapshot_roots import Roots, absolute_paths, is_single_directory, scan_roots
+from icc_store.operations.snapshot_roots import Roots, absolute_paths, is_single_directory, scan_roots, store_stdin
 from icc_store.version import VERSION
 
 _TRIES = 5
-_MEMORY_MARK = "entities"
-_MEMORY_LEFT_OUT = (b"backups", b"safety")
-"""Made by backup and restore in an agent's memory; never part of a backup."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,9 @@ class SnapshotOptions:
     exclude_larger_than: int | None = None
     one_file_system: bool = False
     as_path: bytes = b""
+    home: Path | None = None
+    """The user's home, where the default memory is, whose own backups are never part of a snapshot."""
+    stdin_name: bytes = b""
     rehash: bool = False
     skip_if_unchanged: bool = False
     dry_run: bool = False
@@ -69,17 +72,18 @@ def take_snapshot(
     paths: Sequence[Path],
     *,
     options: SnapshotOptions = SnapshotOptions(),
+    stream: BinaryIO | None = None,
     monitor: Monitor = SILENT,
     clock: Clock = SYSTEM_CLOCK,
 ) -> SnapshotResult:
-    """Store the paths and commit a snapshot of them.
+    """Store the paths, or one stream under the name `options.stdin_name`, and commit a snapshot of them.
 
     Raises SourceError when a path does not exist or nothing is named; files that cannot be read are in the result.
     """
-    if not paths:
+    if not paths and stream is None:
         raise SourceError("nothing to back up was named", hint="name at least one path")
     where = absolute_paths(paths)
-    task = _Task(repository, where, options, monitor, clock)
+    task = _Task(repository, where, options, monitor, clock, stream=stream)
     if options.dry_run:
         return task.rehearse(repository.rehearsal())
     with repository.adding(level=options.level, threads=options.threads) as run:
@@ -90,17 +94,26 @@ class _Task:
     """One snapshot on its way."""
 
     def __init__(
-        self, repository: Repository, paths: list[Path], options: SnapshotOptions, monitor: Monitor, clock: Clock
+        self,
+        repository: Repository,
+        paths: list[Path],
+        options: SnapshotOptions,
+        monitor: Monitor,
+        clock: Clock,
+        *,
+        stream: BinaryIO | None,
     ) -> None:
         self._repository = repository
         self._paths = paths
         self._options = options
         self._monitor = monitor
         self._clock = clock
+        self._stream = stream
+        self._streamed: Roots | None = None
         self._started = clock.monotonic()
         self._time_ns = clock.now_ns()
         self._host = options.host or host_name()
-        self._source = options.source or default_source(paths)
+        self._source = options.source or default_source(paths or [Path(f"stdin:{options.stdin_name!r}")])
         self._excludes = self._rules()
         self._parent = repository.latest(self._source, self._host)
 
@@ -167,7 +180,16 @@ class _Task:
             racy_from_ns=clock_of(self._repository.path) - RACY_NS,
         )
         scanner = Scanner(run, options, SqliteCopies(self._repository.path), self._monitor)
-        return scanner, scan_roots(scanner, self._paths, self._options.as_path)
+        if self._stream is None:
+            return scanner, scan_roots(scanner, self._paths, self._options.as_path)
+        if self._streamed is not None:  # a stream cannot be read twice
+            raise IccStoreError("gc removed what this snapshot refers to", hint="run the command again")
+        earlier = None
+        if self._parent is not None:
+            found = find_entry(run.objects, self._parent.record.root, self._options.stdin_name)
+            earlier = found[0].to_wire() if found else None
+        self._streamed = store_stdin(scanner, self._stream, self._options.stdin_name, earlier, self._time_ns)
+        return scanner, self._streamed
 
     def _rules(self) -> Excludes:
         """The user's exclusions, and what is never part of a snapshot: the repository, and a memory's own backups."""
@@ -178,9 +200,8 @@ class _Task:
             prefix = options.as_path
             if not single and len(self._paths) > 1:
                 prefix = b"/".join(filter(None, (options.as_path, bytes(path).lstrip(b"/"))))
-            never += stored_below(path, [self._repository.path], prefix)
-            if (path / _MEMORY_MARK).is_dir():
-                never += [b"/".join(filter(None, (prefix, name))) for name in _MEMORY_LEFT_OUT]
+            left_out = [*stored_below(path, [self._repository.path]), *never_stored(path, options.home or path)]
+            never += [b"/".join(filter(None, (prefix, below))) for below in left_out]
         return Excludes(
             options.exclude, caches=options.exclude_caches, larger_than=options.exclude_larger_than, never=never
         )

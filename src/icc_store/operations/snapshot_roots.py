@@ -12,11 +12,12 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from icc_store.errors import SourceError
 from icc_store.fs.scanner import Scanner
 from icc_store.ids import ObjectId
-from icc_store.model.entry import NAME, SUBTREE, Entry, Wire
+from icc_store.model.entry import SIZE, SUBTREE, Entry, Wire, in_order
 from icc_store.model.paths import parts
 from icc_store.model.tree import cut_points, join_parts, pack_part
 
@@ -77,6 +78,15 @@ def scan_roots(scanner: Scanner, paths: Sequence[Path], as_path: bytes) -> Roots
         return Roots(tree, {0: [owners.users, owners.groups]} | entry)
     top = _plan(paths, as_path)
     return Roots(_store_directory(scanner, top, b""), None)
+
+
+def store_stdin(scanner: Scanner, stream: BinaryIO, name: bytes, earlier: Wire | None, time_ns: int) -> Roots:
+    """Store a stream as a snapshot's only file."""
+    wire = Entry(name, stat.S_IFREG | 0o600, os.getuid(), os.getgid(), mtime_ns=time_ns).to_wire()
+    wire = in_order(wire | scanner.files.store_pipe(stream, earlier))
+    scanner.counters.files = scanner.counters.new_files = 1
+    scanner.counters.size = wire[SIZE]
+    return Roots(scanner.add_tree(pack_part([wire], scanner.owners([wire]))), None)
 
 
 def _plan(paths: Sequence[Path], as_path: bytes) -> _Node:

@@ -75,7 +75,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.option("--stdin", is_flag=True, help="Store what comes on stdin.")
 @click.option("--stdin-name", metavar="NAME", help="The file name that stdin is stored under.")
 @click.pass_obj
-def command(context: Context, paths: tuple[str, ...], **given: Any) -> None:
+def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
     """Take a snapshot of PATHs; without any, of this machine's agent memory."""
     from icc_store.operations.snapshot import take_snapshot
 
@@ -197,9 +197,8 @@ def _lines(result: SnapshotResult, options: SnapshotOptions) -> Iterator[str]:
     else:
         yield "nothing has changed; no snapshot was made"
     changes = f"{units.number(counted.new_files)} new, {units.number(counted.changed_files)} changed"
-    yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {changes}, " + (
-        f"{units.number(counted.unchanged_files)} unchanged"
-    )
+    changes += f", {units.number(counted.unchanged_files)} unchanged"
+    yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {changes}"
     verb = "would add" if options.dry_run else "added"
     stored = "" if options.dry_run else f", stored in {units.size(counted.added_stored)}"
     took = units.duration(counted.duration_ns)
