@@ -92,9 +92,15 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def unlock_directory(fd: int, status: os.stat_result) -> None:
-    """Give its owner, where that is us and not root, all rights to an open directory that has this status."""
+    """Give its owner, where that is us and not root, all rights to an open directory that has this status.
+
+    Where the system refuses, what needed the rights will say so.
+    """
     if status.st_mode & _OWNER_ALL != _OWNER_ALL and status.st_uid == os.geteuid() != 0:
-        os.fchmod(fd, status.st_mode & 0o7777 | _OWNER_ALL)
+        try:
+            os.fchmod(fd, status.st_mode & 0o7777 | _OWNER_ALL)
+        except PermissionError:
+            pass
 
 
 def _unlock(parent: int, name: bytes) -> os.stat_result:

@@ -37,6 +37,7 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_ACL = "system.posix_acl_default"
 _NO_NAMES = Owners()
+_NOT_NAMES = frozenset((b"", b".", b".."))
 
 
 @dataclass(slots=True)
@@ -69,6 +70,8 @@ class TreeWriter:
             if made:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.mkdir(mode=0o700)
+                if self._umask & 0o700:  # a mask that would keep even us out
+                    target.chmod(0o700)
             self._root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise TargetError(f"cannot restore to {target}: {error.strerror}") from error
@@ -151,6 +154,7 @@ class TreeWriter:
 
     def lstat(self, name: bytes) -> os.stat_result:
         """The status of a name in the current directory. Raises FileNotFoundError."""
+        _check(name)
         return os.stat(name, dir_fd=self._stack.fd, follow_symlinks=False)
 
     def listdir(self) -> list[bytes]:
@@ -171,7 +175,7 @@ class TreeWriter:
         """
         # Flat, since a restore calls this for every file.
         name = entry.name
-        if b"/" in name:
+        if b"/" in name or name in _NOT_NAMES:
             _check(name)
         directory = self._stack.fd
         level = self._levels[-1]
@@ -248,7 +252,8 @@ class TreeWriter:
 
         Raises OSError where that file is missing or the file system links no further: write the contents then.
         """
-        _check(name)
+        for one in (name, *existing.split(b"/")):
+            _check(one)
         directory = self._stack.fd
         parent, _, source = existing.rpartition(b"/")
         above = self._open_from_root(parent)
@@ -272,6 +277,7 @@ class TreeWriter:
         Says False, and does nothing, where the file has several names or is of another type: some names of it may be
         outside of the target. Write it anew then.
         """
+        _check(entry.name)
         return self._update(entry.name, entry, owners)
 
     def remove(self, name: bytes) -> None:
@@ -347,7 +353,7 @@ class TreeWriter:
 
 def _check(name: bytes) -> None:
     """Refuse what is not one name: the last guard between a hostile snapshot and the rest of the disk."""
-    if b"/" in name or name in {b"", b".", b".."}:
+    if b"/" in name or name in _NOT_NAMES:
         raise OSError(errno.EINVAL, "is not a file name", name)
 
 
