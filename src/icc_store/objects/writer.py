@@ -70,8 +70,8 @@ class _DeltaRun:
     frame: tuple[int, int]
     ids: list[ObjectId]
     parts: list[bytes]
-    bases: list[bytes]
-    base_parts: list[bytes]
+    bases: dict[bytes, bytes]
+    """Keys and plain bytes, in the order of the prefix."""
     depth: int
     below: int
     size: int = 0
@@ -83,7 +83,7 @@ class _Base:
 
     frame: tuple[int, int]
     keys: tuple[bytes, ...]
-    data: bytes
+    parts: tuple[bytes, ...]
     depth: int
     below: int
 
@@ -187,7 +187,9 @@ class ObjectWriter:
         if len(bases) > 1 and found.keys[0] == bases[0][:KEY_SIZE]:
             others = [self._base(base[:KEY_SIZE]) for base in bases[1:MAX_BASES]]
             near = [found, *(other for other in others if other is not None and other.frame == found.frame)]
-            found = replace(found, keys=tuple(base.keys[0] for base in near), data=b"".join(base.data for base in near))
+            found = replace(
+                found, keys=tuple(base.keys[0] for base in near), parts=tuple(base.parts[0] for base in near)
+            )
         return found
 
     def _base(self, key: bytes) -> _Base | None:
@@ -201,7 +203,7 @@ class ObjectWriter:
         plain = self._reader.frame_plain(location.block, block, number)
         start = sum(frame.lengths[:within])
         data = plain[start : start + frame.lengths[within]]
-        return _Base((location.block, number), (key,), data, frame.depth, frame.cost + frame.plain_size)
+        return _Base((location.block, number), (key,), (data,), frame.depth, frame.cost + frame.plain_size)
 
     def _chain_start(self, base: _Base) -> _Base | None:
         """The object that the chain of deltas under `base` began with."""
@@ -229,12 +231,13 @@ class ObjectWriter:
         full = run is not None and (run.size + len(data) > DELTA_GROUP_SIZE or len(run.ids) >= MAX_OBJECTS_PER_FRAME)
         if run is None or run.kind != kind or run.frame != base.frame or full:
             self._seal_run()
-            run = self._run = _DeltaRun(kind, base.frame, [], [], [], [], base.depth + 1, base.below)
+            run = self._run = _DeltaRun(kind, base.frame, [], [], {}, base.depth + 1, base.below)
         run.ids.append(identity)
         run.parts.append(data)
         run.size += len(data)
-        run.bases.extend(base.keys)
-        run.base_parts.append(base.data)
+        for key, part in zip(base.keys, base.parts, strict=True):
+            if key not in run.bases:  # once is enough, and keeps the prefix within the size of the bases' frame
+                run.bases[key] = part
 
     def _seal_run(self) -> None:
         run, self._run = self._run, None
@@ -244,7 +247,7 @@ class ObjectWriter:
                 tuple(run.ids),
                 tuple(run.parts),
                 tuple(run.bases),
-                b"".join(run.base_parts),
+                b"".join(run.bases.values()),
                 run.depth,
                 run.below,
             )

@@ -56,7 +56,8 @@ class MemoryTransaction:
 
     def rows(self, start: bytes = b"") -> Iterator[bytes]:
         rows = self._state.rows
-        yield from rows[bisect_left(rows, start) :]
+        for position in range(bisect_left(rows, start), len(rows)):
+            yield rows[position]
 
     def get(self, table: Table, key: bytes) -> bytes | None:
         return self._state.tables[table].get(key)
