@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from icc_store.cli.settings import Settings
@@ -51,7 +51,7 @@ class Output:
     ) -> None:
         """Print one result: `document` as JSON, or the lines of `human`. `--quiet` leaves out a mere summary."""
         if self._settings.json:
-            self._begin_json()
+            self.printed_json = True
             self._line(to_json({"schema": SCHEMA, "command": command, **document}, indent=1))
         elif not (summary and self._settings.quiet):
             for line in human():
@@ -75,12 +75,7 @@ class Output:
             for row in rows:
                 self._line(to_json(as_json(row)))
         elif self._settings.json:
-            self._begin_json()
-            self._write(to_json({"schema": SCHEMA, "command": command, **(head or {})})[:-1])
-            self._write(f', "{key}": [')
-            for text in self._separated(as_json(row) for row in rows):
-                self._write(text)
-            self._line("\n]}")
+            self._json_rows(to_json({"schema": SCHEMA, "command": command, **(head or {})}), rows, as_json, key)
         else:
             for line in as_text(rows):
                 self._line(line)
@@ -88,13 +83,7 @@ class Output:
     def emit_error(self, command: str | None, error: IccStoreError) -> None:
         """Print the error as a JSON document, where `--json` asked for one and none was begun."""
         if self._settings.json and not self.printed_json:
-            about = {
-                "class": type(error).__name__,
-                "message": error.message,
-                "hint": error.hint,
-                "exit_code": error.exit_code,
-            }
-            self._line(to_json({"schema": SCHEMA, "command": command, "error": about}, indent=1))
+            self._line(to_json({"schema": SCHEMA, "command": command, "error": error_fields(error)}, indent=1))
 
     def warnings(self, warnings: Sequence[tuple[bytes, str]]) -> None:
         """List on stderr the files that something was wrong with; all of them with `--verbose`."""
@@ -114,14 +103,21 @@ class Output:
             while view:
                 view = view[os.write(descriptor, view) :]
 
-    def _begin_json(self) -> None:
+    def _json_rows(self, head: str, rows: Iterable[Any], as_json: Callable[[Any], Mapping[str, Any]], key: str) -> None:
+        """A document whose rows are written as they come. An error between two of them still leaves it well-formed."""
+        texts = (to_json(as_json(row)) for row in rows)
+        first = next(texts, None)  # before anything is printed: most errors come here
         self.printed_json = True
-
-    def _separated(self, rows: Iterator[Mapping[str, Any]]) -> Iterator[str]:
-        separator = "\n"
-        for row in rows:
-            yield separator + to_json(row)
-            separator = ",\n"
+        self._write(f'{head[:-1]}, "{key}": [')
+        if first is not None:
+            self._write(f"\n{first}")
+        try:
+            for text in texts:
+                self._write(f",\n{text}")
+        except IccStoreError as error:
+            self._line(f'\n], "error": {to_json(error_fields(error))}}}')
+            raise
+        self._line("\n]}")
 
     def _line(self, text: str) -> None:
         self._stdout.write(text + "\n")
@@ -135,6 +131,16 @@ def to_json(value: Mapping[str, Any], *, indent: int | None = None) -> str:
     import json  # only when it is asked for: 2 ms at start-up
 
     return json.dumps(value, indent=indent)
+
+
+def error_fields(error: IccStoreError) -> Document:
+    """An error for JSON."""
+    return {
+        "class": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }
 
 
 def path_fields(path: bytes, name: str = "path") -> Document:
