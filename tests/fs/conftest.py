@@ -1,4 +1,4 @@
-"""A directory held by its descriptor, as the modules under test take it."""
+"""A directory held by its descriptor, as the modules under test take it, and a target with its writer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from icc_store.fs.writer import TreeWriter
 
 
 @dataclass
@@ -31,3 +33,15 @@ def place(tmp_path: Path) -> Iterator[Place]:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     yield Place(path, fd)
     os.close(fd)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where a restore writes; still to be made."""
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def writer(target: Path) -> Iterator[TreeWriter]:
+    with TreeWriter(target) as one:
+        yield one

@@ -85,7 +85,7 @@ def test_descriptors_are_closed(place: Place) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def _somebody_elses_file(_: Path) -> None:
+def _somebody_elses_file(_own: Path) -> None:
     somebody_else = os.stat("/etc/passwd")
     assert somebody_else.st_uid != os.geteuid()
     etc = os.open("/etc", os.O_RDONLY)

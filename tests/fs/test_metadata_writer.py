@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,10 @@ from icc_store.fs.metadata_writer import Skipped
 from icc_store.fs.writer import TreeWriter
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Owners
+from tests.fs.entries import ME, OWNERS, TIME
 from tests.fs.roles import ACL_FOR_A_FRIEND, IS_ROOT, NO_ID, NOBODY, acl, as_ordinary_user
 
-ME = (os.geteuid(), os.getegid())
-OWNERS = Owners()
-TIME = 1_234_567_890_123_456_789
 OTHER = 12_345
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "target"
-
-
-@pytest.fixture
-def writer(target: Path) -> Iterator[TreeWriter]:
-    with TreeWriter(target) as one:
-        yield one
 
 
 def entry(name: bytes, mode: int, owner: tuple[int, int] = ME, xattrs: dict[bytes, bytes] | None = None) -> Entry:

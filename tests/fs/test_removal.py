@@ -21,8 +21,8 @@ def test_anything_can_be_removed(place: Place) -> None:
     for name in ("a/b/c", "a/b/d/e", "a/f"):
         (place.path / "tree" / name).mkdir(parents=True)
         (place.path / "tree" / name / "x").touch()
-    for name in (b"file", b"fifo", b"link", b"tree", b"gone"):
-        remove(place.fd, name)
+    for gone in (b"file", b"fifo", b"link", b"tree", b"never there"):
+        remove(place.fd, gone)
     assert place.names() == []
 
 
