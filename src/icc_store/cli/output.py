@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -14,6 +15,9 @@ SCHEMA = 1
 """The version of the JSON documents. It grows when a field changes its meaning or goes, not when one is added."""
 
 _LISTED_WARNINGS = 20
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters, but for tab and line feed."""
 
 Document = dict[str, Any]
 
@@ -54,8 +58,7 @@ class Output:
             self.printed_json = True
             self._line(to_json({"schema": SCHEMA, "command": command, **document}, indent=1))
         elif not (summary and self._settings.quiet):
-            for line in human():
-                self._line(line)
+            self._lines(human())
 
     def emit_rows(
         self,
@@ -77,8 +80,7 @@ class Output:
         elif self._settings.json:
             self._json_rows(to_json({"schema": SCHEMA, "command": command, **(head or {})}), rows, as_json, key)
         else:
-            for line in as_text(rows):
-                self._line(line)
+            self._lines(as_text(rows))
 
     def emit_error(self, command: str | None, error: IccStoreError) -> None:
         """Print the error as a JSON document, where `--json` asked for one and none was begun."""
@@ -118,6 +120,11 @@ class Output:
             self._line(f'\n], "error": {to_json(error_fields(error))}}}')
             raise
         self._line("\n]}")
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        """Text for people. A stored name or file must not give orders to their terminal."""
+        for line in lines:
+            self._line(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line))
 
     def _line(self, text: str) -> None:
         self._stdout.write(text + "\n")
