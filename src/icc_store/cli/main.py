@@ -20,6 +20,7 @@ from icc_store.cli.command import write_examples
 from icc_store.cli.context import Context
 from icc_store.cli.failures import exit_codes, report, stop_listening
 from icc_store.cli.settings import global_options
+from icc_store.version import VERSION
 
 PROGRAM = "icc-store"
 COMPLETION_VARIABLE = "_ICC_STORE_COMPLETE"
@@ -117,19 +118,9 @@ def module_name(command: str) -> str:
     return "import_" if command == "import" else command
 
 
-def version() -> str:
-    """The version that is installed."""
-    from importlib import metadata
-
-    try:
-        return metadata.version(PROGRAM)
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
-
-
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        click.echo(f"{PROGRAM} {version()}")
+        click.echo(f"{PROGRAM} {VERSION}")
         context.exit()
 
 

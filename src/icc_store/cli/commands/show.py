@@ -132,6 +132,7 @@ def _rules(exclusions: dict[str, object]) -> Iterator[str]:
 
 
 def _counts(counters: Counters) -> list[tuple[str, str]]:
+    smaller = f"{ratio(counters.added_plain, counters.added_stored)} smaller"
     compared = counters.new_files + counters.changed_files + counters.unchanged_files
     return [
         ("files", f"{number(counters.files)}, {size(counters.size)}"),
@@ -147,7 +148,6 @@ def _counts(counters: Counters) -> list[tuple[str, str]]:
         ("read", f"{size(counters.read_bytes)}, {share(counters.read_bytes, counters.size)} of the files"),
         (
             "added",
-            f"{size(counters.added_stored)} for {size(counters.added_plain)} of new data, "
-            + f"{ratio(counters.added_plain, counters.added_stored)} smaller",
+            f"{size(counters.added_stored)} for {size(counters.added_plain)} of new data ({smaller})",
         ),
     ]
