@@ -105,9 +105,8 @@ def consistent_copy(dir_fd: int, name: bytes, *, temp_dir: Path, timeout: float)
     `temp_dir` needs room for all of it. Raises NoLongerInUse when there is nothing to be protected from any more,
     TimeoutError after `timeout` seconds, and OSError when SQLite cannot copy it.
     """
-    # Here, since they take 15 ms to load and few snapshots meet a database in use.
-    import subprocess
-    import tempfile
+    import subprocess  # here, since the two take 15 ms to load and few snapshots meet a database in use
+    import tempfile  # likewise
 
     # A process of its own: the database is foreign, SQLite's locks belong to processes, and waiting can be ended.
     with tempfile.TemporaryDirectory(prefix=".icc-sqlite-", dir=temp_dir) as folder:
