@@ -102,7 +102,7 @@ def decode_block(data: bytes, repository: bytes) -> Block:
     """Parse and check a stored block. Raises BlockDamaged or UnsupportedFormat."""
     if len(data) < HEADER_SIZE:
         raise BlockDamaged("a block is shorter than its header")
-    magic, version, flags, _, owner, uid, directory_size, payload_size = _HEADER.unpack_from(data)
+    magic, version, flags, reserved, owner, uid, directory_size, payload_size = _HEADER.unpack_from(data)
     if magic != MAGIC:
         raise BlockDamaged("a block does not start with its magic number")
     if len(data) != HEADER_SIZE + directory_size + payload_size:
@@ -110,7 +110,7 @@ def decode_block(data: bytes, repository: bytes) -> Block:
     view = memoryview(data)
     if checksum(view[: _HEADER.size], view[HEADER_SIZE:]) != data[_HEADER.size : HEADER_SIZE]:
         raise BlockDamaged("a block's checksum is wrong")
-    if version != VERSION or flags:
+    if version != VERSION or flags or reserved:
         raise UnsupportedFormat(
             f"a block of version {version} with flags {flags:#x} cannot be read", hint="use a newer icc-store"
         )
@@ -131,7 +131,7 @@ def _parse(data: bytes, uid: bytes, owner: bytes, payload_start: int) -> Block:
             offset += len(frame.stored)
     except (ValueError, TypeError, IndexError) as error:
         raise BlockDamaged(f"a block's directory cannot be understood: {error}") from error
-    if offset != len(data) or position > MAX_OBJECTS_PER_BLOCK:
+    if offset != len(data) or not 0 < position <= MAX_OBJECTS_PER_BLOCK:
         raise BlockDamaged("a block's directory does not fit its payload")
     return Block(owner, uid, tuple(frames), tuple(firsts))
 
@@ -144,27 +144,32 @@ def _directory_row(frame: Frame) -> list[Any]:
 
 
 def _frame(row: list[Any], data: bytes, offset: int) -> Frame:
-    if len(row) not in (_PLAIN_FIELDS, _DELTA_FIELDS):
-        raise ValueError(f"a frame has {len(row)} fields")
-    size = row[_STORED]
-    lengths = tuple(row[_LENGTHS])
-    if row[_KIND] not in _KINDS or row[_CODEC] not in (RAW, ZSTD, ZSTD_IDS):
+    """The frame that a row of the directory describes. `type` and not `isinstance`: a truth value is no number."""
+    if type(row) is not list or len(row) not in (_PLAIN_FIELDS, _DELTA_FIELDS):
+        raise ValueError("a frame has an impossible number of fields")
+    kind, codec, size, lengths = row[_KIND], row[_CODEC], row[_STORED], row[_LENGTHS]
+    if type(kind) is not int or type(codec) is not int or kind not in _KINDS or codec not in (RAW, ZSTD, ZSTD_IDS):
         raise ValueError("a frame of an unknown kind or codec")
-    if not all(isinstance(length, int) and 0 < length <= MAX_OBJECT_SIZE for length in lengths):
+    if type(lengths) is not list:
+        raise ValueError("the lengths of a frame are no list")
+    if not all(type(length) is int and 0 < length <= MAX_OBJECT_SIZE for length in lengths):
         raise ValueError("a frame has an impossible object length")
-    if not 0 <= size <= len(data) - offset or not 0 < sum(lengths) <= MAX_FRAME_SIZE:
+    plain_size = sum(lengths)
+    if type(size) is not int or not 0 <= size <= len(data) - offset or not 0 < plain_size <= MAX_FRAME_SIZE:
         raise ValueError("a frame has an impossible size")
+    if codec == RAW and (size != plain_size or len(row) != _PLAIN_FIELDS):
+        raise ValueError("a frame that is not compressed has another length, or bases")
     ids = _split(row[_IDS], ID_SIZE)
     if len(ids) != len(lengths):
         raise ValueError("a frame has not as many ids as lengths")
     stored = data[offset : offset + size]
     if len(row) == _PLAIN_FIELDS:
-        return Frame(row[_KIND], row[_CODEC], ids, lengths, stored)
+        return Frame(kind, codec, ids, tuple(lengths), stored)
     depth, cost = row[_DEPTH], row[_COST]
-    if not (isinstance(depth, int) and isinstance(cost, int) and depth >= 1 and cost >= 0):
+    if type(depth) is not int or type(cost) is not int or depth < 1 or cost < 0:
         raise ValueError("a delta frame has an impossible depth or cost")
     bases = tuple(bytes(key) for key in _split(row[_BASES], KEY_SIZE))
-    return Frame(row[_KIND], row[_CODEC], ids, lengths, stored, bases, depth, cost)
+    return Frame(kind, codec, ids, tuple(lengths), stored, bases, depth, cost)
 
 
 def _split(joined: bytes, size: int) -> tuple[ObjectId, ...]:

@@ -7,8 +7,9 @@ another B-tree with pages of its own. Both can be found by scanning; either is e
 from __future__ import annotations
 
 from icc_store.codec.hashing import object_id
+from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
-from icc_store.limits import DEFAULT_LEVEL
+from icc_store.limits import DEFAULT_LEVEL, MAX_OBJECT_SIZE
 from icc_store.objects.block import encode_block
 from icc_store.objects.encoder import Group, encode_frame
 from icc_store.objects.index import pack_row, unpack_row
@@ -16,7 +17,12 @@ from icc_store.store.protocol import Table, WriteTransaction
 
 
 def append_record(txn: WriteTransaction, repository: bytes, kind: Kind, data: bytes) -> ObjectId:
-    """Store a record in a block of its own, a snapshot's also as a copy. Returns its id."""
+    """Store a record in a block of its own, a snapshot's also as a copy. Returns its id.
+
+    Raises IccStoreError for one that is too large to be read again.
+    """
+    if not 0 < len(data) <= MAX_OBJECT_SIZE:
+        raise IccStoreError(f"a record of {len(data)} bytes cannot be stored")
     identity = object_id(kind, data)
     frame = encode_frame(Group(kind, (identity,), (data,)), DEFAULT_LEVEL)
     number = txn.append_block(encode_block(repository, [frame]))
