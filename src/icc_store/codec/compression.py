@@ -7,7 +7,7 @@ the object's id proves the bytes. That saves 6 to 13 bytes a frame, which is a s
 from __future__ import annotations
 
 import threading
-from typing import Final
+from typing import Final, Protocol
 
 import zstandard
 
@@ -61,3 +61,45 @@ def _parameters(level: int, size: int, prefix_size: int) -> zstandard.ZstdCompre
     if prefix_size:
         options["window_log"] = max(_SMALLEST_WINDOW, (size + prefix_size).bit_length())
     return zstandard.ZstdCompressionParameters.from_level(level, source_size=size, dict_size=prefix_size, **options)
+
+
+class StreamCompressor(Protocol):
+    """Compresses a stream that comes in pieces."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """What is ready after one more piece."""
+
+    def flush(self) -> bytes:
+        """The rest."""
+
+
+def stream_compressor(level: int, threads: int) -> StreamCompressor:
+    """A standard zstd frame with a checksum, as other programs read it.
+
+    The bytes do not depend on the number of threads: even one works as one of several would.
+    """
+    return zstandard.ZstdCompressor(level=level, threads=max(threads, 1), write_checksum=True).compressobj()
+
+
+class FrameDecompressor:
+    """Decompresses one standard zstd frame that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._decompress = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+
+    def decompress(self, data: bytes) -> bytes:
+        """The plain bytes of one more piece; up to 32,768 times as many. Raises ValueError for a broken frame."""
+        try:
+            return self._decompress.decompress(data)
+        except zstandard.ZstdError as error:
+            raise ValueError(f"a zstd frame cannot be read: {error}") from error
+
+    @property
+    def eof(self) -> bool:
+        """Whether the frame has ended."""
+        return self._decompress.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was given beyond the end of the frame."""
+        return self._decompress.unused_data

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from icc_store.errors import BlockDamaged, PathNotInSnapshot
+from icc_store.errors import BlockDamaged, DamageError, PathNotInSnapshot
 from icc_store.ids import ObjectId
 from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import Entry, entry_from_wire
@@ -57,15 +57,29 @@ def lookup(objects: Objects, record: SnapshotRecord, path: bytes) -> Found:
     return found
 
 
-def walk(objects: Objects, start: Found, *, descend: Callable[[Found], bool] | None = None) -> Iterator[Found]:
+def walk(
+    objects: Objects,
+    start: Found,
+    *,
+    descend: Callable[[Found], bool] | None = None,
+    failed: Callable[[Found, DamageError], None] | None = None,
+) -> Iterator[Found]:
     """`start` and everything below it. A directory for which `descend` says no is yielded, but not entered.
 
-    Raises ObjectMissing or BlockDamaged at the directory that cannot be read.
+    Raises ObjectMissing or BlockDamaged at the directory that cannot be read; with `failed`, tells that and goes on.
     """
     yield start
-    levels = [_level(objects, start)] if start.entry.subtree and (descend is None or descend(start)) else []
+    levels = []
+    if start.entry.subtree is not None and (descend is None or descend(start)):
+        levels.append((start, _level(objects, start)))
     while levels:
-        found = next(levels[-1], None)
+        try:
+            found = next(levels[-1][1], None)
+        except DamageError as error:
+            if failed is None:
+                raise
+            failed(levels[-1][0], error)
+            found = None
         if found is None:
             levels.pop()
             continue
@@ -73,7 +87,7 @@ def walk(objects: Objects, start: Found, *, descend: Callable[[Found], bool] | N
         if found.entry.subtree is not None and (descend is None or descend(found)):
             if len(levels) >= MAX_TREE_DEPTH:
                 raise BlockDamaged(f"{display(found.path)} is deeper than any directory can be")
-            levels.append(_level(objects, found))
+            levels.append((found, _level(objects, found)))
 
 
 def _level(objects: Objects, directory: Found) -> Iterator[Found]:

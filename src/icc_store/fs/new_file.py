@@ -1,0 +1,76 @@
+"""A file that appears whole or not at all: written under a temporary name, synced, then given its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from icc_store.errors import TargetError
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class NewFile:
+    """A context manager. Leaving it without `finish` leaves nothing behind."""
+
+    def __init__(self, path: Path, *, replace: bool) -> None:
+        """Begin the file. Raises TargetError when it cannot be made, or is there and not to be replaced."""
+        self._path = path
+        self._replace = replace
+        self._temporary = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.partial")
+        if path.is_dir():
+            raise TargetError(f"{path} is a directory", hint="name a file")
+        self._refuse_existing()
+        try:
+            self._fd = os.open(self._temporary, _CREATE, 0o666)
+        except OSError as error:
+            raise TargetError(f"{path} cannot be written: {error.strerror}") from error
+        self._done = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._done:
+            os.close(self._fd)
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Write all of it. Raises OSError."""
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def finish(self) -> None:
+        """Make it last and give it its name. Raises OSError, TargetError when somebody made the file meanwhile."""
+        os.fsync(self._fd)
+        if self._replace or not self._linked():
+            self._refuse_existing()
+            self._temporary.rename(self._path)
+        os.close(self._fd)
+        self._done = True
+        parent = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+
+    def _linked(self) -> bool:
+        """Give the file its name as a second one, which never replaces anything. False where that cannot be done."""
+        try:
+            os.link(self._temporary, self._path)
+        except FileExistsError:
+            self._refuse_existing()
+            return False
+        except OSError:  # a file system without hard links
+            return False
+        self._temporary.unlink()
+        return True
+
+    def _refuse_existing(self) -> None:
+        if not self._replace and os.path.lexists(self._path):
+            raise TargetError(f"{self._path} is there already", hint="use --force to replace it")
