@@ -1,7 +1,8 @@
 """MessagePack with fixed rules: deterministic bytes out, bounded and typed values in. The home of msgpack.
 
 Deterministic means: the same value always packs to the same bytes. Maps keep the order they are built in,
-so whoever builds one writes its keys in rising order.
+so whoever builds one writes its keys in rising order. Text that is not UTF-8 (a host name, a path, a pattern in another
+encoding) keeps its bytes, as Python's file system functions have it: it must not stop a snapshot.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import Any
 
 import msgpack
 
-_PACKER = msgpack.Packer(use_bin_type=True, autoreset=True)
+_NOT_UTF8 = "surrogateescape"
+_PACKER = msgpack.Packer(use_bin_type=True, autoreset=True, unicode_errors=_NOT_UTF8)
 
 
 def pack(value: Any) -> bytes:
@@ -25,6 +27,6 @@ def unpack(data: bytes | memoryview) -> Any:
     Lengths are bounded by the input's own size, so a forged count cannot ask for memory.
     """
     try:
-        return msgpack.unpackb(data, raw=False, strict_map_key=False, use_list=True)
+        return msgpack.unpackb(data, raw=False, strict_map_key=False, use_list=True, unicode_errors=_NOT_UTF8)
     except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
         raise ValueError(f"not a MessagePack value: {error}") from error
