@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from icc_store.cli.output import path_fields, to_json
 from icc_store.cli.settings import Settings
-from icc_store.cli.table import shorten
+from icc_store.cli.text_width import shorten
 from icc_store.cli.units import number, size
 from icc_store.clock import Clock
 from icc_store.model.paths import display

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from icc_store.cli.text_width import display_width, shorten
+
 _GAP = "  "
 _LEAST = 8
 
@@ -41,31 +43,6 @@ def pairs(rows: Iterable[tuple[str, str]], indent: str = "") -> Iterator[str]:
     width = max((len(name) for name, _ in kept), default=0)
     for name, value in kept:
         yield f"{indent}{name:{width}}{_GAP}{value}"
-
-
-def shorten(text: str, width: int) -> str:
-    """The text, or as much of its beginning as fits with an ellipsis."""
-    if display_width(text) <= width:
-        return text
-    kept, used = [], 1
-    for character in text:
-        used += display_width(character)
-        if used > width:
-            break
-        kept.append(character)
-    return "".join(kept) + "…"
-
-
-def display_width(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    if text.isascii():
-        return len(text)
-    import unicodedata  # only for text beyond ASCII: 1 MB of tables
-
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )
 
 
 def _fit(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
