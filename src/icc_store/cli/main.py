@@ -110,6 +110,7 @@ def load(name: str) -> click.Command:
     """Import the module of one command."""
     module = importlib.import_module(f"icc_store.cli.commands.{module_name(name)}")
     command: click.Command = module.command
+    command.name = name
     return command
 
 
