@@ -64,6 +64,9 @@ LIST_FANOUT_MIN, LIST_FANOUT_MEAN, LIST_FANOUT_MAX = 128, 512, 2048
 TREE_FANOUT_MIN, TREE_FANOUT_MEAN, TREE_FANOUT_MAX = 512, 2048, 8192
 """Entries per part of a directory's tree."""
 
+MAX_PART_SIZE = 8 * MIB
+"""Packed bytes of a part of a tree. Thousands of long link targets in one part are cut in half above that."""
+
 READ_SIZE = 4 * MIB
 """Bytes read at once from a large file."""
 

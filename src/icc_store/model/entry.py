@@ -13,6 +13,7 @@ from typing import Any
 
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, ObjectId
+from icc_store.model.paths import is_stored_path
 
 Wire = dict[int, Any]
 
@@ -20,6 +21,13 @@ NAME, MODE, UID, GID, SIZE, MTIME = 1, 2, 3, 4, 5, 6
 CHUNK, LIST, SUBTREE, TARGET, DEVICE = 7, 8, 9, 10, 11
 XATTRS, XATTRS_ID, HARD_LINK, FLAGS, DIGEST = 12, 13, 14, 15, 16
 FIRST_KEPT_KEY = 128
+
+_INT64 = 1 << 63
+_TIMES = range(-_INT64, 2 * _INT64)
+"""What MessagePack has integers for: the years 1677 to 2554. Other times are written as big-endian bytes."""
+
+_DIGEST_SIZE = 32
+_ID_KEYS = (CHUNK, LIST, SUBTREE, XATTRS_ID)
 
 FLAG_CHANGED_WHILE_READ = 1
 FLAG_SQLITE_COPY = 2
@@ -112,16 +120,37 @@ def in_order(wire: Wire) -> Wire:
     return dict(sorted(wire.items()))
 
 
+def with_storable_time(wire: Wire) -> Wire:
+    """The same entry, with a modification time beyond 64 bits as bytes. Some file systems hold any year."""
+    time = wire.get(MTIME)
+    if not isinstance(time, int) or time in _TIMES:
+        return wire
+    return wire | {MTIME: time.to_bytes(time.bit_length() // 8 + 1, signed=True)}
+
+
+def check_wire(wire: Wire) -> None:
+    """Raises ValueError where an entry from a tree is none, or refers to something that cannot be an object."""
+    if type(wire) is not dict:
+        raise ValueError("an entry is no map")
+    for key in _ID_KEYS:
+        if key in wire and (type(wire[key]) is not bytes or len(wire[key]) != ID_SIZE):
+            raise ValueError("an entry refers to something that is not an id")
+
+
 def entry_from_wire(wire: Wire) -> Entry:
     """The entry of a map read from a tree. Raises BlockDamaged when a field is wrong, missing or unknown."""
     try:
         known = {_FIELDS[key]: value for key, value in wire.items() if key < FIRST_KEPT_KEY}
         entry = Entry(**known)
         entry.kept = {key: value for key, value in wire.items() if key >= FIRST_KEPT_KEY}
-    except (KeyError, TypeError) as error:
+        time = wire[MTIME]
+        if type(time) is bytes:
+            entry.mtime_ns = int.from_bytes(time, signed=True)
+        if entry.device is not None:
+            major, minor = entry.device
+            entry.device = (major, minor)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BlockDamaged(f"a tree entry cannot be understood: {error}") from error
-    if entry.device is not None:
-        entry.device = (entry.device[0], entry.device[1])
     _check(entry)
     return entry
 
@@ -129,13 +158,44 @@ def entry_from_wire(wire: Wire) -> Entry:
 def _check(entry: Entry) -> None:
     """Refuse what would be dangerous or meaningless further up."""
     name = entry.name
-    if not isinstance(name, bytes) or b"/" in name or b"\0" in name or name in (b".", b".."):
+    if type(name) is not bytes or b"/" in name or b"\0" in name or name in (b".", b".."):
         raise BlockDamaged(f"a tree entry has the impossible name {name!r}")
-    for number in (entry.mode, entry.uid, entry.gid, entry.size, entry.mtime_ns, entry.flags):
-        if not isinstance(number, int):
+    for number in (entry.mode, entry.uid, entry.gid, entry.flags):
+        if type(number) is not int or not 0 <= number < 1 << 32:
             raise BlockDamaged(f"the entry {name!r} has a field that is not a number")
+    if type(entry.size) is not int or not 0 <= entry.size < _INT64 or type(entry.mtime_ns) is not int:
+        raise BlockDamaged(f"the entry {name!r} has a field that is not a number")
     for identity in (entry.chunk, entry.content_list, entry.subtree, entry.xattrs_id):
-        if identity is not None and (not isinstance(identity, bytes) or len(identity) != ID_SIZE):
+        if identity is not None and (type(identity) is not bytes or len(identity) != ID_SIZE):
             raise BlockDamaged(f"the entry {name!r} refers to something that is not an id")
-    if entry.size < 0 or (entry.is_directory and entry.subtree is None):
+    if not _is_complete(entry):
         raise BlockDamaged(f"the entry {name!r} is not complete")
+    if entry.xattrs is not None and not _are_attributes(entry.xattrs):
+        raise BlockDamaged(f"the entry {name!r} has impossible attributes")
+    if entry.digest is not None and (type(entry.digest) is not bytes or len(entry.digest) != _DIGEST_SIZE):
+        raise BlockDamaged(f"the entry {name!r} has an impossible digest")
+    if entry.hard_link is not None and not is_stored_path(entry.hard_link):
+        raise BlockDamaged(f"the entry {name!r} is a hard link to an impossible path")
+
+
+def _is_complete(entry: Entry) -> bool:
+    """Whether an entry has what its type needs, and nothing that contradicts it."""
+    kind = stat.S_IFMT(entry.mode)
+    if kind == stat.S_IFREG:
+        contents = (entry.chunk is not None) + (entry.content_list is not None)
+        return entry.subtree is None and (contents == 1 or (contents == 0 and entry.size == 0))
+    if entry.chunk is not None or entry.content_list is not None:
+        return False
+    if kind == stat.S_IFDIR:
+        return entry.subtree is not None
+    if entry.subtree is not None:
+        return False
+    if kind == stat.S_IFLNK:
+        return type(entry.target) is bytes
+    if kind in (stat.S_IFCHR, stat.S_IFBLK):
+        return entry.device is not None and all(type(n) is int and 0 <= n < 1 << 32 for n in entry.device)
+    return kind in (stat.S_IFIFO, stat.S_IFSOCK)
+
+
+def _are_attributes(value: object) -> bool:
+    return type(value) is dict and all(type(part) is bytes for item in value.items() for part in item)

@@ -20,6 +20,13 @@ def is_within(path: bytes, parent: bytes) -> bool:
     return not parent or path == parent or path.startswith(parent + b"/")
 
 
+def is_stored_path(path: object) -> bool:
+    """Whether this is the stored path of something below the root."""
+    if type(path) is not bytes or b"\0" in path:
+        return False
+    return not any(name in (b"", b".", b"..") for name in path.split(b"/"))
+
+
 def normalise(text: str | bytes) -> bytes:
     """The stored path a user means. Raises ValueError for `..`, which no stored path has."""
     raw = os.fsencode(text)

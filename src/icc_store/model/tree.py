@@ -19,11 +19,13 @@ from zlib import crc32
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.limits import MAX_TREE_DEPTH, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
-from icc_store.model.entry import NAME, Entry, Wire, entry_from_wire
+from icc_store.limits import MAX_PART_SIZE, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
+from icc_store.model.entry import NAME, Entry, Wire, check_wire, entry_from_wire, with_storable_time
 
 _ENTRIES, _USERS, _GROUPS, _PARTS = 1, 2, 3, 4
 _MIX = 0x9E3779B1
+_MAX_LEVELS = 16
+"""Nodes above each other that are followed; seven hold more names than there are bytes on any disk."""
 _THRESHOLD = (1 << 32) // (TREE_FANOUT_MEAN - TREE_FANOUT_MIN)
 
 
@@ -78,7 +80,19 @@ def pack_part(entries: Sequence[Wire], owners: Owners) -> bytes:
     """The bytes of a part. Entries are sorted by name, owners' names by number."""
     users = dict(sorted(owners.users.items()))
     groups = dict(sorted(owners.groups.items()))
-    return pack({_ENTRIES: entries, _USERS: users, _GROUPS: groups})
+    try:
+        return pack({_ENTRIES: entries, _USERS: users, _GROUPS: groups})
+    except OverflowError:
+        return pack({_ENTRIES: [with_storable_time(entry) for entry in entries], _USERS: users, _GROUPS: groups})
+
+
+def store_part(entries: Sequence[Wire], owners: Owners, add: Callable[[bytes], ObjectId]) -> ObjectId:
+    """Store a part and return its id; `add` stores an object. One too large for an object is halved by entries."""
+    data = pack_part(entries, owners)
+    if len(data) <= MAX_PART_SIZE or len(entries) < 2:
+        return add(data)
+    halves = (entries[: len(entries) // 2], entries[len(entries) // 2 :])
+    return join_parts([(half[0][NAME], store_part(half, owners, add)) for half in halves], add)
 
 
 def join_parts(parts: Sequence[tuple[bytes, ObjectId]], add: Callable[[bytes], ObjectId]) -> ObjectId:
@@ -99,28 +113,45 @@ def parse_tree(data: bytes) -> TreePart | list[tuple[bytes, ObjectId]]:
     try:
         tree = unpack(data)
         if set(tree) == {_PARTS}:
-            return [(_name(name), _identity(identity)) for name, identity in tree[_PARTS]]
+            parts = [(_name(name), _identity(identity)) for name, identity in tree[_PARTS]]
+            _check_order([name for name, _ in parts])
+            if not parts:
+                raise ValueError("it is a node without parts")
+            return parts
         if set(tree) != {_ENTRIES, _USERS, _GROUPS}:
             raise ValueError(f"it has the fields {sorted(tree)}")
         entries: list[Wire] = tree[_ENTRIES]
+        for entry in entries:
+            check_wire(entry)
         names = [entry[NAME] for entry in entries]
-        if any(first >= second for first, second in pairwise(names)):
-            raise ValueError("its names are not in order")
-        return TreePart(entries, Owners(dict(tree[_USERS]), dict(tree[_GROUPS])))
+        _check_order(names)
+        if names and not names[0]:
+            raise ValueError("a name is empty")
+        return TreePart(entries, Owners(_owner_names(tree[_USERS]), _owner_names(tree[_GROUPS])))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BlockDamaged(f"a tree cannot be understood: {error}") from error
 
 
-def tree_parts(objects: Objects, identity: ObjectId, depth: int = 0) -> Iterator[tuple[ObjectId, TreePart]]:
+def tree_parts(objects: Objects, identity: ObjectId) -> Iterator[tuple[ObjectId, TreePart]]:
     """The parts of a tree in order of names, with their ids. One part at a time is in memory."""
-    if depth > MAX_TREE_DEPTH:
-        raise BlockDamaged(f"tree {identity.hex()} contains itself")
+    last: bytes | None = None
+    for part_id, part in _parts(objects, identity, 0):
+        if part.entries:
+            if last is not None and part.entries[0][NAME] <= last:
+                raise BlockDamaged(f"the parts of tree {identity.hex()} are not in order")
+            last = part.entries[-1][NAME]
+        yield part_id, part
+
+
+def _parts(objects: Objects, identity: ObjectId, level: int) -> Iterator[tuple[ObjectId, TreePart]]:
+    if level > _MAX_LEVELS:
+        raise BlockDamaged(f"tree {identity.hex()} has too many levels")
     parsed = parse_tree(objects.get(identity, Kind.TREE))
     if isinstance(parsed, TreePart):
         yield identity, parsed
         return
     for _, part in parsed:
-        yield from tree_parts(objects, part, depth + 1)
+        yield from _parts(objects, part, level + 1)
 
 
 def tree_entries(objects: Objects, identity: ObjectId) -> Iterator[tuple[Entry, Owners]]:
@@ -132,7 +163,7 @@ def tree_entries(objects: Objects, identity: ObjectId) -> Iterator[tuple[Entry, 
 
 def find_entry(objects: Objects, identity: ObjectId, name: bytes) -> tuple[Entry, Owners] | None:
     """The entry of that name, reading only the parts on the way to it."""
-    for _ in range(MAX_TREE_DEPTH):
+    for _ in range(_MAX_LEVELS + 1):
         parsed = parse_tree(objects.get(identity, Kind.TREE))
         if isinstance(parsed, TreePart):
             for wire in parsed.entries:
@@ -143,7 +174,19 @@ def find_entry(objects: Objects, identity: ObjectId, name: bytes) -> tuple[Entry
         if not inside:
             return None
         identity = inside[-1]
-    raise BlockDamaged(f"tree {identity.hex()} contains itself")
+    raise BlockDamaged(f"tree {identity.hex()} has too many levels")
+
+
+def _check_order(names: list[bytes]) -> None:
+    b"".join(names)  # a TypeError for what is not bytes
+    if any(first >= second for first, second in pairwise(names)):
+        raise ValueError("its names are not in order")
+
+
+def _owner_names(value: object) -> dict[int, str]:
+    if type(value) is not dict or not all(type(key) is int and type(name) is str for key, name in value.items()):
+        raise ValueError("the names of its owners are none")
+    return value
 
 
 def _name(value: object) -> bytes:
