@@ -24,6 +24,7 @@ FIRST = {
     b"bad\xff\x1b": b"1",
     "empty": b"",
 }
+HERE = {1: b"", 2: stat.S_IFDIR | 0o755, 3: 1000, 4: 100, 6: NOON}
 SECOND = FIRST | {"a.md": b"hello again\n", "large": bytes(range(256)) * 12_000}
 
 
@@ -53,9 +54,7 @@ def fill(path: Path) -> None:
     create_repository(path)
     clock = FixedClock(NOON)
     with open_repository(path, clock=clock) as repository:
-        take(
-            repository, FIRST, name="first", tags=("good",), paths=(b"/home/ada/notes",), root_entry={1: b"", 2: 16877}
-        )
+        take(repository, FIRST, name="first", tags=("good",), paths=(b"/home/ada/notes",), root_entry=HERE)
         clock.sleep(3600)
         take(repository, SECOND, warnings=((b"d/secret", "permission denied"),), paths=(b"/home/ada/notes",))
         clock.sleep(3600)
