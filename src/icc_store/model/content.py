@@ -19,12 +19,13 @@ from icc_store.codec.chunking import ChunkerParameters
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.limits import KIB, LIST_FANOUT_MAX, LIST_FANOUT_MEAN, LIST_FANOUT_MIN
+from icc_store.limits import KIB, LIST_FANOUT_MAX, LIST_FANOUT_MEAN, LIST_FANOUT_MIN, MIB
 from icc_store.model.tree import Objects
 
 HOLE = ObjectId(bytes(ID_SIZE))
 _LEVEL, _CHUNKER, _IDS, _LENGTHS = 1, 2, 3, 4
 _MAX_LEVEL = 16
+_MAX_SIZE = (1 << 63) - 1
 _ZEROS = bytes(256 * KIB)
 
 
@@ -67,16 +68,29 @@ def parse_list(data: bytes) -> ContentList:
         wire = unpack(data)
         if not {_LEVEL, _IDS, _LENGTHS} <= set(wire) <= {_LEVEL, _CHUNKER, _IDS, _LENGTHS}:
             raise ValueError(f"it has the fields {sorted(wire)}")
-        joined, lengths = wire[_IDS], tuple(wire[_LENGTHS])
-        if not isinstance(joined, bytes) or len(joined) != ID_SIZE * len(lengths):
+        level, joined, lengths = wire[_LEVEL], wire[_IDS], wire[_LENGTHS]
+        if type(level) is not int or not 0 <= level < _MAX_LEVEL:
+            raise ValueError("it has an impossible level")
+        if type(joined) is not bytes or type(lengths) is not list or len(joined) != ID_SIZE * len(lengths):
             raise ValueError("it has not as many ids as lengths")
-        if not all(isinstance(length, int) and length > 0 for length in lengths):
+        if not all(type(length) is int and 0 < length <= _MAX_SIZE for length in lengths):
             raise ValueError("it has an impossible length")
         ids = tuple(ObjectId(joined[at : at + ID_SIZE]) for at in range(0, len(joined), ID_SIZE))
-        chunker = ChunkerParameters(*wire[_CHUNKER]) if _CHUNKER in wire else None
-        return ContentList(int(wire[_LEVEL]), chunker, ids, lengths)
+        chunker = _chunker(wire[_CHUNKER]) if _CHUNKER in wire else None
+        return ContentList(level, chunker, ids, tuple(lengths))
     except (ValueError, TypeError, KeyError) as error:
         raise BlockDamaged(f"a content list cannot be understood: {error}") from error
+
+
+def _chunker(sizes: object) -> ChunkerParameters:
+    if type(sizes) is not list or len(sizes) != 3 or not all(type(size) is int for size in sizes):
+        raise ValueError("its chunker's parameters are none")
+    minimum, mean, maximum = sizes
+    if not (
+        64 <= minimum <= MIB and 256 <= mean <= 4 * MIB and KIB <= maximum <= 16 * MIB and minimum < mean < maximum
+    ):
+        raise ValueError("its chunker's parameters are impossible")
+    return ChunkerParameters(minimum, mean, maximum)
 
 
 def read_list(objects: Objects, identity: ObjectId) -> ContentList:
@@ -86,18 +100,19 @@ def read_list(objects: Objects, identity: ObjectId) -> ContentList:
 
 def list_pieces(objects: Objects, identity: ObjectId) -> Iterator[Piece]:
     """Chunks and holes of a list in order. One part of each level is in memory at a time."""
-    yield from _pieces(objects, identity, _MAX_LEVEL)
+    yield from _pieces(objects, identity, None, None)
 
 
-def _pieces(objects: Objects, identity: ObjectId, below: int) -> Iterator[Piece]:
+def _pieces(objects: Objects, identity: ObjectId, level: int | None, size: int | None) -> Iterator[Piece]:
+    """The pieces below one list, which has this level and size when it stands in another."""
     part = read_list(objects, identity)
-    if part.level >= below:
-        raise BlockDamaged(f"content list {identity.hex()} has an impossible level")
+    if (level, size) != (None, None) and (part.level, part.size) != (level, size):
+        raise BlockDamaged(f"content list {identity.hex()} is not what the one above it says")
     for child, length in zip(part.ids, part.lengths, strict=True):
         if part.level == 0:
             yield Piece(child, length, identity)
         else:
-            yield from _pieces(objects, child, part.level)
+            yield from _pieces(objects, child, part.level - 1, length)
 
 
 def content_bytes(objects: Objects, chunk: ObjectId | None, content_list: ObjectId | None) -> Iterator[bytes | int]:
