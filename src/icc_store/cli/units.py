@@ -7,6 +7,8 @@ import time
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _STEP = 1024
 _BILLION = 1_000_000_000
+_YEAR_0, _YEAR_10000 = -62_167_219_200, 253_402_300_800
+"""Seconds since 1970 at which these years begin, UTC."""
 
 
 def size(count: int) -> str:
@@ -32,14 +34,20 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def local_time(time_ns: int) -> str:
-    """Date and time in the time zone of this process."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // _BILLION))
+    """Date and time in the time zone of this process; `@` and seconds since 1970 where no calendar reaches."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // _BILLION))
+    except (OverflowError, ValueError, OSError):
+        return f"@{time_ns // _BILLION}"
 
 
 def utc_time(time_ns: int) -> str:
-    """RFC 3339 in UTC with all nine digits: what JSON documents hold."""
+    """RFC 3339 in UTC with all nine digits: what JSON documents hold. `@` and seconds outside the years 0 to 9999."""
     seconds, rest = divmod(time_ns, _BILLION)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
+    if not _YEAR_0 <= seconds < _YEAR_10000:
+        return f"@{seconds}.{rest:09d}"
+    year, *others = time.gmtime(seconds)[:6]
+    return "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}".format(year, *others) + f".{rest:09d}Z"
 
 
 def duration(duration_ns: int) -> str:
