@@ -76,10 +76,10 @@ def test_twice_is_once(repository: Repository, clock: FixedClock) -> None:
 def test_a_dry_run_only_says_what_would_be(repository: Repository) -> None:
     """Nothing is written in a dry run."""
     first, _ = take(repository), take(repository)
-    assert len(forget(repository, [first.id], ForgetOptions(dry_run=True)).changed) == 1
+    assert len(forget(repository, [first.id], options=ForgetOptions(dry_run=True)).changed) == 1
     assert living(repository) == [1, 2]
     forget(repository, [first.id])
-    assert len(undelete(repository, [first.id], ForgetOptions(dry_run=True)).changed) == 1
+    assert len(undelete(repository, [first.id], options=ForgetOptions(dry_run=True)).changed) == 1
     assert living(repository) == [2]
 
 
@@ -112,10 +112,10 @@ def test_purging_takes_the_last_one_at_once(repository: Repository) -> None:
     """A purged snapshot may be collected at once; so may one that was forgotten before."""
     first, second = take(repository), take(repository)
     forget(repository, [first.id])
-    result = forget(repository, [first.id, second.id], PURGE)
+    result = forget(repository, [first.id, second.id], options=PURGE)
     assert len(result.changed) == 2
     assert [one.forgotten_ns for one in repository.snapshots(forgotten=True)] == [0, 0]
-    assert forget(repository, [first.id], PURGE).changed == ()
+    assert forget(repository, [first.id], options=PURGE).changed == ()
     assert living(repository) == []
     undelete(repository, [second.id])
     assert living(repository) == [2]
@@ -127,10 +127,10 @@ def test_a_pinned_snapshot_is_not_forgotten(repository: Repository, options: For
     first, second = take(repository), take(repository)
     repository.annotate(first.id, Subject.PIN, True)
     with pytest.raises(IccStoreError, match="is pinned"):
-        forget(repository, [first.id, second.id], options)
+        forget(repository, [first.id, second.id], options=options)
     assert living(repository) == [1, 2]
     repository.annotate(first.id, Subject.PIN, False)
-    forget(repository, [first.id], options)
+    forget(repository, [first.id], options=options)
     assert living(repository) == [2]
 
 

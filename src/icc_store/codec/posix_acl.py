@@ -45,6 +45,15 @@ def acl_text(value: bytes) -> bytes | None:
     return b",".join(entries)
 
 
+def permissions_with(mode: int, acl: bytes) -> int:
+    """Permission bits as Linux shows them for a file with this access list: those of the group are the mask's.
+
+    Archives by libarchive have the owning group's instead.
+    """
+    found = {tag: bits for tag, bits, _ in _ENTRY.iter_unpack(acl[len(_VERSION) :])}
+    return mode & ~0o070 | found[_MASK] << 3 if _MASK in found else mode
+
+
 def acl_from_text(text: bytes, user: Lookup, group: Lookup) -> bytes:
     """The bytes Linux keeps for an ACL given as text. Raises ValueError."""
     entries = []

@@ -6,6 +6,7 @@ way of summing. Writing makes POSIX ustar; what does not fit in its fields stand
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,8 @@ _NAME_SIZE, _PREFIX_SIZE = 100, 155
 _POSIX_MAGIC, _GNU_MAGIC = b"ustar\x00", b"ustar "
 _SUM_FIELD = slice(148, 156)
 _BLANK_SUM = b" " * 8
+_LAYOUT = struct.Struct("100s 8s 8s 8s 12s 12s 8s 1s 100s 8s 32s 32s 8s 8s 155s 12x")
+"""Fields that are too long are cut, and all are filled up with zero bytes."""
 
 
 @dataclass(slots=True)
@@ -66,25 +69,25 @@ def fits_owner(name: bytes) -> bool:
 
 def build_header(header: TarHeader) -> bytes:
     """The block. What is too long is cut, a number too large or negative is written as 0: PAX records say it right."""
-    prefix, name = split_name(header.name) or (b"", header.name[:_NAME_SIZE])
-    block = bytearray(BLOCK)
-    block[: len(name)] = name
-    block[100:108] = b"%07o\x00" % (header.mode & 0o7777)
-    block[108:116] = _octal(header.uid, MAX_OCTAL_ID, 7)
-    block[116:124] = _octal(header.gid, MAX_OCTAL_ID, 7)
-    block[124:136] = _octal(header.size, MAX_OCTAL_SIZE, 11)
-    block[136:148] = _octal(header.mtime, MAX_OCTAL_SIZE, 11)
-    block[_SUM_FIELD] = _BLANK_SUM
-    block[156:157] = header.typeflag
-    block[157 : 157 + len(header.linkname[:_NAME_SIZE])] = header.linkname[:_NAME_SIZE]
-    block[257:265] = b"ustar\x0000"
-    block[265 : 265 + len(header.uname[:31])] = header.uname[:31]
-    block[297 : 297 + len(header.gname[:31])] = header.gname[:31]
-    block[329:337] = _octal(header.major, MAX_OCTAL_ID, 7)
-    block[337:345] = _octal(header.minor, MAX_OCTAL_ID, 7)
-    block[345 : 345 + len(prefix)] = prefix
-    block[_SUM_FIELD] = b"%06o\x00 " % sum(block)
-    return bytes(block)
+    prefix, name = split_name(header.name) or (b"", header.name)
+    block = _LAYOUT.pack(
+        name,
+        b"%07o" % (header.mode & 0o7777),
+        _octal(header.uid, MAX_OCTAL_ID, 7),
+        _octal(header.gid, MAX_OCTAL_ID, 7),
+        _octal(header.size, MAX_OCTAL_SIZE, 11),
+        _octal(header.mtime, MAX_OCTAL_SIZE, 11),
+        _BLANK_SUM,
+        header.typeflag,
+        header.linkname,
+        b"ustar\x0000",
+        header.uname[:31],
+        header.gname[:31],
+        _octal(header.major, MAX_OCTAL_ID, 7),
+        _octal(header.minor, MAX_OCTAL_ID, 7),
+        prefix,
+    )
+    return b"%b%06o\x00 %b" % (block[: _SUM_FIELD.start], sum(block), block[_SUM_FIELD.stop :])
 
 
 def parse_header(block: bytes) -> TarHeader:
@@ -134,7 +137,7 @@ def _check_sum(block: bytes) -> None:
 
 
 def _octal(number: int, largest: int, digits: int) -> bytes:
-    return b"%0*o\x00" % (digits, number if 0 <= number <= largest else 0)
+    return b"%0*o" % (digits, number if 0 <= number <= largest else 0)
 
 
 def _number(field: bytes) -> int:

@@ -27,6 +27,8 @@ XATTR_PREFIX: Final = b"SCHILY.xattr."
 LIBARCHIVE_XATTR_PREFIX: Final = b"LIBARCHIVE.xattr."
 ACCESS_ACL, DEFAULT_ACL = b"SCHILY.acl.access", b"SCHILY.acl.default"
 
+_PRINTABLE: Final = bytes(byte if 32 < byte < 127 else 95 for byte in range(256))
+
 END: Final = bytes(2 * BLOCK)
 """What an archive ends with."""
 
@@ -193,7 +195,7 @@ def _is_utf8(name: bytes) -> bool:
 
 def _short(path: bytes) -> bytes:
     """Something like the name, for a header that no reader shows."""
-    return bytes(byte if 32 < byte < 127 else 95 for byte in path.rstrip(b"/").rpartition(b"/")[2][:80])
+    return path.rstrip(b"/").rpartition(b"/")[2][:80].translate(_PRINTABLE)
 
 
 def _sparse_map(extents: Extents, size: int) -> bytes:

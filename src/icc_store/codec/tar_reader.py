@@ -29,7 +29,9 @@ _MAX_EXTENDED: Final = 16 * MIB
 """Bytes of extended headers that one member, and all global ones together, may have."""
 
 _MAX_NUMBER: Final = 1 << 32
-_MAX_TIME: Final = 1 << 63
+_TIMES: Final = range(-(1 << 63), 1 << 64)
+"""Nanoseconds that a tree can hold."""
+
 _MAX_MAP_LINE: Final = 24
 _SKIP_SIZE: Final = MIB
 _ZERO_BLOCK: Final = bytes(BLOCK)
@@ -58,6 +60,7 @@ class TarReader:
         self._left = 0
         """Bytes of the member's data that were not read yet."""
         self._padding = 0
+        self._begun = False
         self.path = b""
         """Of the member that is being read."""
         self.trailing = False
@@ -123,7 +126,9 @@ class TarReader:
                 return self._member(header, own)
 
     def _header(self) -> TarHeader | None:
-        block = self._exactly(BLOCK, "the archive is cut off: its end mark is missing")
+        missing = "the archive is cut off: its end mark is missing" if self._begun else "it is shorter than a header"
+        block = self._exactly(BLOCK, missing)
+        self._begun = True
         return None if block == _ZERO_BLOCK else parse_header(block)
 
     def _extended(self, size: int, total: int) -> bytes:
@@ -169,7 +174,7 @@ class TarReader:
             ),
             records=records,
         )
-        if not -_MAX_TIME < member.mtime_ns < _MAX_TIME:
+        if member.mtime_ns not in _TIMES:
             raise ValueError("a member's time is out of range")
         member.xattrs = _xattrs(records)
         if kind == form.REGULAR:

@@ -41,9 +41,7 @@ class NewFile:
 
     def write(self, data: bytes) -> None:
         """Write all of it. Raises OSError."""
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        write_all(self._fd, data)
 
     def finish(self) -> None:
         """Make it last and give it its name. Raises OSError, TargetError when somebody made the file meanwhile."""
@@ -74,3 +72,15 @@ class NewFile:
     def _refuse_existing(self) -> None:
         if not self._replace and os.path.lexists(self._path):
             raise TargetError(f"{self._path} is there already", hint="use --force to replace it")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of it to a descriptor. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def is_special(path: Path) -> bool:
+    """Whether a FIFO or device is there: something to write into, never to replace."""
+    return path.is_fifo() or path.is_char_device() or path.is_block_device()

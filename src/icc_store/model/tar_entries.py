@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 
-from icc_store.codec.posix_acl import ACCESS, DEFAULT, Lookup, acl_from_text, acl_text
+from icc_store.codec.posix_acl import ACCESS, DEFAULT, Lookup, acl_from_text, acl_text, permissions_with
 from icc_store.codec.tar_header import BLOCK_DEVICE, CHARACTER, DIRECTORY, FIFO, LINK, REGULAR, SYMLINK
 from icc_store.codec.tar_member import ACCESS_ACL, DEFAULT_ACL, Extents, Member
 from icc_store.model.entry import Entry
@@ -83,22 +82,20 @@ def entry_of(member: Member, name: bytes) -> Entry:
     return entry
 
 
-def member_attributes(
-    member: Member, user: Lookup, group: Lookup, refused: Callable[[str], None]
-) -> dict[bytes, bytes]:
+def add_acls(member: Member, entry: Entry, user: Lookup, group: Lookup) -> dict[bytes, bytes]:
     """The extended attributes of a member, ACLs given as text among them, sorted by name.
 
-    `user` and `group` find the numbers of names; `refused` hears of an ACL that cannot be taken.
+    `user` and `group` find the numbers of names. An access list may change the entry's mode. Raises ValueError for an
+    ACL that cannot be taken.
     """
     attributes = dict(member.xattrs)
     for name, key in _ACLS:
         text = member.records.get(key)
         if text and name not in attributes:
-            try:
-                acl = acl_from_text(text, user, group)
-            except ValueError as error:
-                refused(str(error))
-                continue
-            if name == DEFAULT or len(acl) > _LEAST_ACL:
+            acl = acl_from_text(text, user, group)
+            if name == DEFAULT:
                 attributes[name] = acl
+            elif len(acl) > _LEAST_ACL:
+                attributes[name] = acl
+                entry.mode = permissions_with(entry.mode, acl)
     return dict(sorted(attributes.items()))

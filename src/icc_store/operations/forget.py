@@ -34,6 +34,7 @@ class ForgetResult:
 def forget(
     repository: Repository,
     snapshots: Sequence[ObjectId],
+    *,
     options: ForgetOptions = ForgetOptions(),
 ) -> ForgetResult:
     """Forget these snapshots: all of them or, when one may not go, none.
@@ -64,6 +65,7 @@ def forget(
 def undelete(
     repository: Repository,
     snapshots: Sequence[ObjectId],
+    *,
     options: ForgetOptions = ForgetOptions(),
 ) -> ForgetResult:
     """Bring forgotten snapshots back, as long as gc has not removed them. Raises SnapshotNotFound."""

@@ -27,7 +27,7 @@ from icc_store.errors import (
     TargetError,
     UsageError,
 )
-from icc_store.fs.new_file import NewFile
+from icc_store.fs.new_file import NewFile, is_special, write_all
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import WHOLE_FILE_SIZE
 from icc_store.model.attributes import attributes_of
@@ -80,9 +80,9 @@ Sink = Callable[[bytes], object]
 def export_tar(
     repository: Repository,
     record: SnapshotRecord,
+    *,
     target: Path | Sink,
     options: ExportOptions = ExportOptions(),
-    *,
     monitor: Monitor = SILENT,
 ) -> ExportResult:
     """Write the archive to a file, which appears when it is whole, or into a sink.
@@ -99,9 +99,14 @@ def export_tar(
     if target.resolve().is_relative_to(repository.path.resolve()):
         raise TargetError(f"{target} is inside the repository", hint="write the archive somewhere else")
     try:
+        if is_special(target):
+            with target.open("wb", buffering=0) as device:
+                return export.run(lambda data: write_all(device.fileno(), data), form, options.threads)
         with NewFile(target, replace=options.force) as file:
             result = export.run(file.write, form, options.threads)
             file.finish()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if error.errno in _FULL:
             raise DiskFull(f"no room for {target}: {error.strerror}", hint="nothing was written") from error
