@@ -194,6 +194,12 @@ def test_interrupted(look: Program, number: signal.Signals) -> None:
     assert said.count("\n") == 1
 
 
+def test_nobody_reads_stderr(look: Program) -> None:
+    """An error that cannot be printed still ends with its exit code."""
+    done = finish(["bash", "-c", " ".join(look.command("show", "nope")) + " 2> /dev/full"], look.environ)
+    assert done.code == 4
+
+
 def test_any_locale(look: Program) -> None:
     """An ASCII locale changes how a name is shown, not whether the command works."""
     done = look.good("ls", "first", LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")

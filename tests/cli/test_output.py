@@ -113,6 +113,15 @@ def test_paths_in_json() -> None:
     assert warning_fields([(b"a", "bad")]) == [{"path": "a", "message": "bad"}]
 
 
+def test_what_is_drawn_is_cleared_first() -> None:
+    """Before a line is printed, the progress line on the same terminal goes."""
+    out, err, calls = io.StringIO(), io.StringIO(), []
+    to = Output(Settings(), out, err, {}, clear=lambda: calls.append(len(out.getvalue()) + len(err.getvalue())))
+    to.emit("show", {}, lambda: ["abc"])
+    to.warnings([(b"", "bad")])
+    assert calls == [0, 4]
+
+
 def test_warnings_are_listed_up_to_a_bound() -> None:
     """Twenty files are named and the others counted; `-v` names all."""
     many = [(b"f%d" % n, "gone") for n in range(25)]

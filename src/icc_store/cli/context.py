@@ -53,7 +53,7 @@ class Context:
     @cached_property
     def output(self) -> Output:
         """Where results are printed, as text or JSON."""
-        return Output(self.settings, self.stdout, self.stderr, self.environ)
+        return Output(self.settings, self.stdout, self.stderr, self.environ, clear=self.monitor.clear)
 
     @cached_property
     def monitor(self) -> ProgressMonitor:

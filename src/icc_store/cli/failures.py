@@ -38,11 +38,15 @@ def report(problem: BaseException, context: Context) -> int:
     except (OSError, ValueError) as second:
         discard_stdout(context)
         error = error if isinstance(problem, IccStoreError) else as_error(second)
-    if context.settings.verbose:
-        import traceback  # only for a failure that somebody wants to see whole
+    try:
+        if context.settings.verbose:
+            import traceback  # only for a failure that somebody wants to see whole
 
-        traceback.print_exception(problem, file=context.stderr)
-    context.stderr.write("icc-store: " + " ".join(str(error).split("\n")) + "\n")
+            traceback.print_exception(problem, file=context.stderr)
+        context.stderr.write("icc-store: " + " ".join(str(error).split("\n")) + "\n")
+        context.stderr.flush()
+    except OSError:
+        pass  # nobody reads stderr either; the exit code still says it
     return error.exit_code
 
 

@@ -25,8 +25,18 @@ Document = dict[str, Any]
 class Output:
     """Prints one result on stdout. What is about the run, and not its result, goes to stderr."""
 
-    def __init__(self, settings: Settings, stdout: TextIO, stderr: TextIO, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stdout: TextIO,
+        stderr: TextIO,
+        environ: Mapping[str, str],
+        *,
+        clear: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`clear` removes what is drawn on the terminal; it is called before anything is printed there."""
         self._settings = settings
+        self._clear = clear
         self._stdout = stdout
         self._stderr = stderr
         self._environ = environ
@@ -89,6 +99,7 @@ class Output:
 
     def warnings(self, warnings: Sequence[tuple[bytes, str]]) -> None:
         """List on stderr the files that something was wrong with; all of them with `--verbose`."""
+        self._clear()
         shown = warnings if self._settings.verbose else warnings[:_LISTED_WARNINGS]
         for path, message in shown:
             self._stderr.write(f"icc-store: {display(path)}: {message}\n" if path else f"icc-store: {message}\n")
@@ -98,6 +109,7 @@ class Output:
 
     def write_bytes(self, pieces: Iterable[bytes]) -> None:
         """Write raw bytes to stdout."""
+        self._clear()
         self._stdout.flush()
         descriptor = self._stdout.fileno()
         for piece in pieces:
@@ -127,9 +139,10 @@ class Output:
             self._line(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line))
 
     def _line(self, text: str) -> None:
-        self._stdout.write(text + "\n")
+        self._write(text + "\n")
 
     def _write(self, text: str) -> None:
+        self._clear()
         self._stdout.write(text)
 
 

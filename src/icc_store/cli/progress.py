@@ -40,8 +40,12 @@ class ProgressMonitor(Monitor):
             self._say(f"waiting for {holder}")
         self._holder = holder
 
+    def clear(self) -> None:
+        """Make room for a line of somebody else."""
+
     def finish(self) -> None:
-        """Leave stderr as if nothing had been drawn."""
+        """Nothing more comes; leave stderr as if nothing had been drawn."""
+        self.clear()
 
     def _say(self, message: str) -> None:
         self._stderr.write(f"icc-store: {message}\n")
@@ -69,7 +73,7 @@ class TerminalMonitor(ProgressMonitor):
         if self._clock.monotonic() >= self._next:
             self._draw(path)
 
-    def finish(self) -> None:
+    def clear(self) -> None:
         if self._drawn:
             self._stderr.write(_CLEAR)
             self._stderr.flush()
@@ -91,7 +95,7 @@ class TerminalMonitor(ProgressMonitor):
             return 80
 
     def _say(self, message: str) -> None:
-        self.finish()
+        self.clear()
         super()._say(message)
 
 

@@ -35,7 +35,7 @@ DOCUMENT = {
 @click.option("--source", metavar="NAME", help="Only those of this source.")
 @click.option("--name", metavar="NAME", help="Only those of this name.")
 @click.option("--last", type=click.IntRange(min=1), metavar="N", help="Only the newest N of what fits.")
-@click.option("--all", "forgotten", is_flag=True, help="Forgotten ones as well.")
+@click.option("--all", "--forgotten", "forgotten", is_flag=True, help="Forgotten ones as well.")
 @json_lines_option
 @click.pass_obj
 def command(
