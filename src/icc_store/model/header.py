@@ -11,13 +11,17 @@ import os
 import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
+from icc_store.objects.index import INDEX_VERSION
 
 HEADER_NAME = "repository.json"
 FORMAT_VERSION = 1
 _MARK = "icc-store repository"
+_CHUNKER = "fastcdc-2020"
+_ID_SIZE = 16
 _KNOWN_FEATURES: frozenset[str] = frozenset()
 
 
@@ -37,14 +41,14 @@ class Header:
     repository: bytes
     instance: bytes
     version: int = FORMAT_VERSION
-    chunker: str = "fastcdc-2020"
-    index_version: int = 1
+    chunker: str = _CHUNKER
+    index_version: int = INDEX_VERSION
     features: Features = Features()
 
     @property
     def writable(self) -> bool:
         """Whether this program knows everything it must know to write."""
-        return set(self.features.read_only) <= _KNOWN_FEATURES
+        return set(self.features.read_only) <= _KNOWN_FEATURES and self.chunker == _CHUNKER
 
     def copy_of(self) -> Header:
         """The header of a copy: same repository, new instance."""
@@ -87,31 +91,51 @@ def read_header(directory: Path) -> Header:
     """
     path = directory / HEADER_NAME
     try:
-        fields = json.loads(path.read_bytes())
-        stored = bytes.fromhex(fields.pop("checksum"))
-        ours = fields["is"] == _MARK
+        data = path.read_bytes()
     except FileNotFoundError:
         raise NotARepository(f"{directory} is not an icc-store repository: {HEADER_NAME} is missing") from None
-    except (ValueError, TypeError, KeyError, AttributeError, UnicodeDecodeError):
-        raise BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository") from None
+    return parse_header(data, path)
+
+
+def parse_header(data: bytes, path: Path) -> Header:
+    """The header in the contents of the file at `path`. Raises as `read_header` does."""
+    damaged = BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository")
+    try:
+        fields = json.loads(data)
+        stored = bytes.fromhex(fields.pop("checksum"))
+        ours = fields["is"] == _MARK
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise damaged from None
     if not ours:
         raise NotARepository(f"{path} is not the header of an icc-store repository")
-    if isinstance(fields.get("version"), int) and fields["version"] > FORMAT_VERSION:
+    version = fields.get("version")
+    if type(version) is int and version > FORMAT_VERSION:
         raise UnsupportedFormat(
-            f"{directory} has format {fields['version']}, this program reads up to {FORMAT_VERSION}",
-            hint="use a newer icc-store",
+            f"{path} has format {version}, this program reads up to {FORMAT_VERSION}", hint="use a newer icc-store"
         )
     if checksum(json.dumps(fields, indent=1, sort_keys=True).encode()) != stored:
-        raise BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository")
-    header = Header(
-        bytes.fromhex(fields["repository"]),
-        bytes.fromhex(fields["instance"]),
-        fields["version"],
-        fields["chunker"],
-        fields["index_version"],
-        Features(**{name: tuple(value) for name, value in fields["features"].items()}),
-    )
+        raise damaged
+    try:
+        header = _header(fields)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise damaged from None
     unknown = sorted(set(header.features.refuse) - _KNOWN_FEATURES)
+    if header.index_version != INDEX_VERSION:
+        unknown.append(f"index layout {header.index_version}")
     if unknown:
-        raise UnsupportedFormat(f"{directory} uses {', '.join(unknown)}", hint="use a newer icc-store")
+        raise UnsupportedFormat(f"{path} uses {', '.join(unknown)}", hint="use a newer icc-store")
     return header
+
+
+def _header(fields: dict[str, Any]) -> Header:
+    """Raises what a wrong field leads to. Fields that are not known here belong to features, and are passed over."""
+    repository, instance = bytes.fromhex(fields["repository"]), bytes.fromhex(fields["instance"])
+    version, chunker, index_version = fields["version"], fields["chunker"], fields["index_version"]
+    if len(repository) != _ID_SIZE or len(instance) != _ID_SIZE or type(chunker) is not str:
+        raise ValueError("an id or the chunker's name is none")
+    if type(version) is not int or type(index_version) is not int or version < 1:
+        raise ValueError("a version is none")
+    sets = {name: tuple(fields["features"][name]) for name in ("ignore", "read_only", "refuse")}
+    if not all(type(feature) is str for features in sets.values() for feature in features):
+        raise ValueError("a feature is none")
+    return Header(repository, instance, version, chunker, index_version, Features(**sets))

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, ObjectId
+from icc_store.model.entry import with_storable_time
 
 
 class SnapshotClass(StrEnum):
@@ -94,7 +95,8 @@ class Annotation:
     """One changeable fact about a snapshot. `seq` orders annotations; the newest of a subject counts."""
 
     snapshot: ObjectId
-    subject: Subject
+    subject: str
+    """A Subject, or one of a newer program, which is kept and says nothing here."""
     value: str | int | bool
     time_ns: int
     seq: int
@@ -121,6 +123,13 @@ _RECORD_KEYS = {
     "parent": 10, "paths": 11, "root_entry": 12, "exclusions": 13, "counters": 14, "warnings": 15, "program": 16,
     "manifest": 17,
 }  # fmt: skip
+_RECORD_TYPES = {
+    "seq": int, "time_ns": int, "root": bytes, "source": str, "host": str, "kind": str, "name": str, "tags": list,
+    "note": str, "parent": bytes, "paths": list, "root_entry": dict, "exclusions": dict, "counters": list,
+    "warnings": list, "program": str, "manifest": dict,
+}  # fmt: skip
+_ANNOTATION_KEYS = range(1, 6)
+_T = TypeVar("_T")
 _COUNTER_NAMES = tuple(Counters.__dataclass_fields__)
 _FIRST_KEPT_KEY = 128
 
@@ -135,7 +144,9 @@ def pack_record(record: SnapshotRecord) -> bytes:
         if value is None or value in ("", (), {}):
             continue
         wire[key] = str(value) if name == "kind" else value
-    wire.update(record.kept)
+    if record.root_entry is not None:
+        wire[_RECORD_KEYS["root_entry"]] = with_storable_time(record.root_entry)
+    wire.update(sorted(record.kept.items()))
     return pack(wire)
 
 
@@ -145,17 +156,31 @@ def unpack_record(data: bytes) -> SnapshotRecord:
         wire = unpack(data)
         names = {key: name for name, key in _RECORD_KEYS.items()}
         fields: dict[str, Any] = {names[key]: value for key, value in wire.items() if key < _FIRST_KEPT_KEY}
+        for name, kind in _RECORD_TYPES.items():
+            if name in fields and type(fields[name]) is not kind:
+                raise ValueError(f"its field {name} is not what it should be")
         fields["kind"] = SnapshotClass(fields["kind"])
-        fields["counters"] = Counters(*fields["counters"])
-        for name in ("tags", "paths"):
-            fields[name] = tuple(fields.get(name, ()))
-        fields["warnings"] = tuple((bytes(path), str(text)) for path, text in fields.get("warnings", ()))
-        if len(fields["root"]) != ID_SIZE or not isinstance(fields["seq"], int):
-            raise ValueError("its root or number is not one")
+        fields["counters"] = Counters(*_each(int, fields["counters"])[: len(_COUNTER_NAMES)])
+        fields["tags"] = _each(str, fields.get("tags", ()))
+        fields["paths"] = _each(bytes, fields.get("paths", ()))
+        fields["warnings"] = tuple((_one(bytes, path), _one(str, text)) for path, text in fields.get("warnings", ()))
+        for name in ("root", "parent"):
+            if name in fields and len(fields[name]) != ID_SIZE:
+                raise ValueError(f"its {name} is not an id")
         kept = {key: value for key, value in wire.items() if key >= _FIRST_KEPT_KEY}
-        return SnapshotRecord(**fields, kept=kept)
+        return SnapshotRecord(**({"source": "", "host": ""} | fields), kept=kept)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BlockDamaged(f"a snapshot record cannot be understood: {error}") from error
+
+
+def _one(kind: type[_T], value: object) -> _T:
+    if type(value) is not kind:
+        raise ValueError(f"a {kind.__name__} is none")
+    return value
+
+
+def _each(kind: type[_T], values: Iterable[object]) -> tuple[_T, ...]:
+    return tuple(_one(kind, value) for value in values)
 
 
 def pack_annotation(annotation: Annotation) -> bytes:
@@ -175,9 +200,11 @@ def unpack_annotation(data: bytes) -> Annotation:
     """The annotation in `data`. Raises BlockDamaged when it cannot be understood."""
     try:
         wire = unpack(data)
-        if len(wire[1]) != ID_SIZE:
-            raise ValueError("it is about nothing")
-        return Annotation(ObjectId(wire[1]), Subject(wire[2]), wire[3], int(wire[4]), int(wire[5]))
+        unknown = [key for key in wire if key not in _ANNOTATION_KEYS and key < _FIRST_KEPT_KEY]
+        snapshot, subject, value = _one(bytes, wire[1]), _one(str, wire[2]), wire[3]
+        if unknown or len(snapshot) != ID_SIZE or type(value) not in (str, int, bool):
+            raise ValueError("it is about nothing, or says nothing")
+        return Annotation(ObjectId(snapshot), subject, value, _one(int, wire[4]), _one(int, wire[5]))
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise BlockDamaged(f"an annotation cannot be understood: {error}") from error
 
