@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -178,6 +179,7 @@ def test_cat(look: Program, kept: Path) -> None:
     """Bytes come as they are, of small files, large ones and empty ones."""
     assert look.good("cat", "first", "a.md").out == "hello\n"
     assert look.good("cat", "first", "empty").out == ""
+    assert look.good("cat", "first", os.fsdecode(b"bad\xff\x1b")).out == "1"
     done = subprocess.run(
         look.command("cat", "latest~0", "large", "--source", "home"), env=look.environ, capture_output=True, check=True
     )
@@ -278,3 +280,14 @@ def test_several_of_a_name(program: Program, tmp_path: Path) -> None:
     done = program("show", "twice")
     assert done.code == 0
     assert "2 snapshots are called twice" in done.err
+
+
+def test_damage_on_the_way(program: Program) -> None:
+    """A block that cannot be read: stats counts the others, says so, and ends with 6; the document is whole."""
+    with open_repository(program.repository) as repository, repository.store.write() as txn:
+        number = txn.append_block(b"no block")
+    done = program("stats", "--json")
+    assert done.code == 6
+    assert done.document["damaged"][0]["block"] == number
+    assert "icc-store verify" in done.err
+    assert program("stats").code == 6
