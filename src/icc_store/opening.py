@@ -16,7 +16,7 @@ from icc_store.errors import (
 )
 from icc_store.fs.mounts import is_network
 from icc_store.limits import LOCK_TIMEOUT
-from icc_store.model.header import HEADER_NAME, new_header, read_header, write_header
+from icc_store.model.header import HEADER_NAME, Header, new_header, read_header, write_header
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.lmdb_store import WRITERS_NAME, LmdbStore
@@ -33,6 +33,19 @@ def create_repository(path: Path) -> None:
     """
     if (path / HEADER_NAME).exists():
         raise RepositoryExists(f"{path} is a repository already", hint="use it, or choose another directory")
+    _create(path, new_header())
+
+
+def create_copy(path: Path, original: Header) -> None:
+    """Make an empty copy of a repository in a missing or empty directory; do nothing where one is.
+
+    Raises NotARepository, NetworkFileSystem.
+    """
+    if not (path / HEADER_NAME).exists():
+        _create(path, original.copy_of())
+
+
+def _create(path: Path, header: Header) -> None:
     if path.exists() and not path.is_dir():
         raise NotARepository(f"{path} is not a directory", hint="choose a missing or empty directory")
     if path.is_dir() and any(path.iterdir()):
@@ -41,7 +54,6 @@ def create_repository(path: Path) -> None:
     path.chmod(0o700)
     _refuse_network(path)
     (path / WRITERS_NAME).mkdir(mode=0o700)
-    header = new_header()
     store = LmdbStore(path, header.repository, FileLock(path / WRITE_LOCK))
     store.close()
     write_header(path, header)  # last: before it, the directory is not a repository

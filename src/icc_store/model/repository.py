@@ -117,6 +117,11 @@ class Repository:
                 return snapshot
         return None
 
+    def compact(self) -> int:
+        """Give freed bytes back to the disk; returns how many. The repository must be open exclusively."""
+        self.objects.forget()
+        return self.store.compact()
+
     def _check_writable(self) -> None:
         if not self.header.writable:
             raise ReadOnlyRepository(
@@ -170,7 +175,7 @@ class Run:
         )
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
         self._seen: dict[bytes, bytes] = {}
-        self.turn = int.from_bytes(self.objects.transaction.get(Table.META, _counter_key(Table.SNAPSHOTS)) or b"")
+        self.turn = int.from_bytes(self.objects.transaction.get(Table.META, counter_key(Table.SNAPSHOTS)) or b"")
         """Snapshots ever committed to this repository: a number that differs from run to run."""
 
     def seen(self, key: bytes) -> bytes | None:
@@ -204,19 +209,24 @@ class Run:
         return made[0]
 
     def accept_epoch(self) -> None:
-        """Go on after gc ran. What waits is committed, so that all the run refers to can be looked at."""
+        """Go on after gc ran. What waits is committed, so that all the run refers to can be looked at.
+
+        Raises CollectedMeanwhile when what waits cannot be committed, and was dropped.
+        """
         self.objects.forget()
+        self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
         self.writer.commit()
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
 
 
 def _next_number(txn: WriteTransaction, table: Table) -> int:
     """The next number for a table of numbered rows. Numbers of removed rows are not used again."""
-    key = _counter_key(table)
+    key = counter_key(table)
     number = int.from_bytes(txn.get(Table.META, key) or b"") + 1
     txn.put(Table.META, key, number.to_bytes(_SEQ_SIZE))
     return number
 
 
-def _counter_key(table: Table) -> bytes:
+def counter_key(table: Table) -> bytes:
+    """Where the last number of a numbered table stands among the META rows."""
     return b"last " + table.value.encode()

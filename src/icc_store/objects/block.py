@@ -80,6 +80,11 @@ class Block:
                 break
         raise BlockDamaged(f"a block has no object at position {position}")
 
+    @property
+    def ids(self) -> list[ObjectId]:
+        """The ids of all objects, by position."""
+        return [identity for frame in self.frames for identity in frame.ids]
+
     def ids_through(self, number: int) -> bytes:
         """The ids of all objects up to and with frame `number`."""
         return b"".join(b"".join(frame.ids) for frame in self.frames[: number + 1])

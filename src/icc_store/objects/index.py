@@ -1,22 +1,25 @@
 """Index rows: where an object is. Derived from the blocks, versioned apart from the format.
 
 A row is the first 16 bytes of the id, the block's number (4 bytes) and the position in it (2 bytes), all in one sorted
-set. The top bit of the position marks a *base*: the object is kept only because others were written against it, it
-answers reads of those, and nothing new may refer to it (what it refers to may be gone).
+set. The top bit of the block's number marks a *base*: the object is kept only because others were written against it,
+it answers reads of those, and nothing new may refer to it (what it refers to may be gone). Of two rows for one id, that
+bit sorts the base last, so whoever takes the first row gets the better one.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from icc_store.errors import BlockDamaged
-from icc_store.ids import KEY_SIZE
+from icc_store.ids import KEY_SIZE, ObjectId
 
 INDEX_VERSION = 1
 _ROW = struct.Struct(f">{KEY_SIZE}sIH")
 ROW_SIZE = _ROW.size
-_BASE_BIT = 0x8000
+_BASE_BIT = 0x8000_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,12 @@ class Location:
 
 def pack_row(key: bytes, block: int, position: int, *, base_only: bool = False) -> bytes:
     """The row of the object whose id starts with the 16 bytes `key`."""
-    return _ROW.pack(key, block, position | _BASE_BIT if base_only else position)
+    return _ROW.pack(key, block | _BASE_BIT if base_only else block, position)
 
 
 def is_base_row(row: bytes) -> bool:
     """Whether the row marks a base. Cheaper than unpacking it, for the dedup check of every file."""
-    return row[-2] >= _BASE_BIT >> 8
+    return row[KEY_SIZE] >= _BASE_BIT >> 24
 
 
 def unpack_row(row: bytes) -> tuple[bytes, Location]:
@@ -43,4 +46,31 @@ def unpack_row(row: bytes) -> tuple[bytes, Location]:
     if len(row) != ROW_SIZE:
         raise BlockDamaged("an index row has an impossible length")
     key, block, position = _ROW.unpack(row)
-    return key, Location(block, position & ~_BASE_BIT, bool(position & _BASE_BIT))
+    return key, Location(block & ~_BASE_BIT, position, bool(block & _BASE_BIT))
+
+
+def as_base_row(row: bytes) -> bytes:
+    """The same row, marked as a base."""
+    return row[:KEY_SIZE] + bytes((row[KEY_SIZE] | _BASE_BIT >> 24,)) + row[KEY_SIZE + 1 :]
+
+
+class Rows(Protocol):
+    """Where index rows are looked up."""
+
+    def rows(self, start: bytes = b"") -> Iterator[bytes]:
+        """All rows from `start` on, in order."""
+
+
+def rows_into(index: Rows, number: int, ids: Sequence[ObjectId], bits: int = -1) -> list[bytes]:
+    """The rows that point into block `number`, which holds objects of these ids; `bits` picks among them."""
+    found = []
+    for position, identity in enumerate(ids):
+        if bits >> position & 1:
+            key = identity[:KEY_SIZE]
+            for row in index.rows(key):
+                if not row.startswith(key):
+                    break
+                location = unpack_row(row)[1]
+                if location.block == number and location.position == position:
+                    found.append(row)
+    return found

@@ -178,7 +178,7 @@ class ObjectReader:
             if frame.codec == RAW:
                 plain = frame.stored
             else:
-                prefix = b"".join(self._base(key, frame.depth, depth + 1) for key in frame.bases)
+                prefix = b"".join(self.base(key, frame.depth, depth + 1) for key in frame.bases)
                 if frame.codec == ZSTD_IDS:
                     prefix += block.ids_through(frame_number)
                 plain = decompress(frame.stored, frame.plain_size, prefix)
@@ -207,8 +207,19 @@ class ObjectReader:
         start = sum(frame.lengths[:within])
         return plain[start : start + frame.lengths[within]]
 
-    def _base(self, key: bytes, below: int, depth: int) -> bytes:
-        """A base of a frame of depth `below`: only a copy of less depth will do, so that no chain closes to a ring."""
+    def base_location(self, key: bytes, below: int) -> Location | None:
+        """The copy of a base that frames of depth `below` are read with, or None when there is none."""
+        for location in self._places(key):
+            block = self.block(location.block)
+            if block is not None and block.frames[block.frame_at(location.position)[0]].depth < below:
+                return location
+        return None
+
+    def base(self, key: bytes, below: int, depth: int = 0) -> bytes:
+        """A base of a frame of depth `below`, not proven: that is up to the objects written against it.
+
+        Only a copy of less depth will do, so that no chain closes to a ring. Raises ObjectMissing, BlockDamaged.
+        """
         failure: DamageError | None = None
         for _ in range(_LOOKS):
             moved = False

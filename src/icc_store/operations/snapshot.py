@@ -125,13 +125,16 @@ class _Task:
     def run(self, run: Run) -> SnapshotResult:
         rehash = self._options.rehash
         for _ in range(_TRIES):
-            scanner, roots = self._scan(run, rehash=rehash)
-            if self._options.skip_if_unchanged and self._is_unchanged(roots):
-                counters = self._counters(scanner, 0, 0)
-                return self._result(None, scanner, roots, counters, 0)
-            snapshot = self._commit(run, scanner, roots)
-            if snapshot is not None:
-                return self._result(snapshot, scanner, roots, snapshot.record.counters, run.writer.counters.objects)
+            try:
+                scanner, roots = self._scan(run, rehash=rehash)
+                if self._options.skip_if_unchanged and self._is_unchanged(roots):
+                    return self._result(None, scanner, roots, self._counters(scanner, 0, 0), 0)
+                snapshot = self._commit(run, scanner, roots)
+                if snapshot is not None:
+                    counters = snapshot.record.counters
+                    return self._result(snapshot, scanner, roots, counters, run.writer.counters.objects)
+            except CollectedMeanwhile:
+                pass
             rehash = True  # gc took something this snapshot refers to: read everything, and store it again
         raise IccStoreError("gc kept removing what this snapshot refers to", hint="run the command again")
 

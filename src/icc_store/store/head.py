@@ -52,3 +52,12 @@ def read_head(path: Path, repository: bytes) -> Head:
     if magic != _MAGIC or owner != repository:
         raise BlockDamaged(f"{path} belongs to another repository", hint="put the right file back")
     return Head(sequence, commit)
+
+
+def fsync_path(path: Path) -> None:
+    """Wait until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

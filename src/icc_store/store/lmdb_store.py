@@ -8,6 +8,7 @@ append's result checked; `head` written after each commit and compared when the 
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import uuid
 from collections.abc import Iterable, Iterator
@@ -25,8 +26,8 @@ from icc_store.errors import (
     ReadOnlyRepository,
     RepositoryRolledBack,
 )
-from icc_store.limits import MAP_SIZE, MAP_SIZE_FLOOR, SMALL_BLOCK_SIZE
-from icc_store.store.head import Head, read_head, write_head
+from icc_store.limits import BATCH_BYTES, MAP_SIZE, MAP_SIZE_FLOOR, SMALL_BLOCK_SIZE
+from icc_store.store.head import Head, fsync_path, read_head, write_head
 from icc_store.store.locks import FileLock
 from icc_store.store.protocol import Table
 from icc_store.store.writers import lowest_writer, writer_record
@@ -34,6 +35,7 @@ from icc_store.store.writers import lowest_writer, writer_record
 DATA_NAME = "data.mdb"
 HEAD_NAME = "head"
 WRITERS_NAME = "writers"
+COMPACT_NAME = "compact.tmp"
 
 _BLOCKS = b"blocks"
 _INDEX = b"index"
@@ -43,6 +45,8 @@ _LAST_KEY = b"last block"
 _NUMBER = struct.Struct(">Q")
 _COMMIT = struct.Struct(">Q16s")
 _MIN_FREE = 1 << 20
+_META_PAGES = 2
+_MAX_TABLES = 16
 
 
 class LmdbRead:
@@ -153,15 +157,18 @@ class LmdbStore:
         if fresh and (readonly or self._head_path.exists()):
             raise BlockDamaged(f"{self._data_path} is missing", hint="restore it from a copy of the repository")
         head = None if fresh else read_head(self._head_path, repository)
-        with self._translated():
-            self._env = self._open_environment()
-            self._open_tables()
-        self._inode = os.stat(self._data_path).st_ino
+        self._open()
         if head is None:
             with self.write():
                 pass
         else:
             self._check_head(head)
+
+    def _open(self) -> None:
+        with self._translated():
+            self._env = self._open_environment()
+            self._open_tables()
+        self._inode = os.stat(self._data_path).st_ino
 
     def close(self) -> None:
         """Give the environment back. Nothing can be read afterwards."""
@@ -202,6 +209,50 @@ class LmdbStore:
         """The first block number that a living run may have written, or None when none is adding."""
         return lowest_writer(self.path / WRITERS_NAME)
 
+    def reusable_bytes(self) -> int:
+        """Bytes of the file's pages that are free; those that the last commits freed may be in use for a moment."""
+        page: int = self._env.stat()["psize"]
+        with self._translated(), self._begin(write=False) as txn:
+            used = sum(_pages(txn.stat(db)) for db in (self.block_table, self.index_table, *self.tables.values()))
+        return max(0, (self._env.info()["last_pgno"] + 1 - used - _META_PAGES) * page)
+
+    def compact(self) -> int:
+        """Write the live pages to a new file and put it in the old one's place. Nobody else may have it open."""
+        before = self._data_path.stat().st_size
+        room = os.statvfs(self.path)
+        if before - self.reusable_bytes() + _MIN_FREE > room.f_bavail * room.f_frsize:
+            raise DiskFull(f"the disk of {self.path} has no room for a second copy of the live data")
+        folder = self.path / COMPACT_NAME
+        if folder.exists():
+            shutil.rmtree(folder)  # left by a process that was killed
+        folder.mkdir(mode=0o700)
+        try:
+            with self._lock.held(), self._translated():
+                self._write_copy(folder)
+                fsync_path(folder / DATA_NAME)
+                self._env.close()
+                (folder / DATA_NAME).rename(self._data_path)
+                fsync_path(self.path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._open()
+        return before - self._data_path.stat().st_size
+
+    def _write_copy(self, folder: Path) -> None:
+        """Write all tables to a new environment, in order, so that its pages are full.
+
+        LMDB's own compacting copy crashes on a table of many rows under one key (py-lmdb 3.0.0, LMDB 0.9.36).
+        """
+        plain = [_BLOCKS, *(name.value.encode() for name in Table)]
+        with lmdb.open(os.fspath(folder), map_size=MAP_SIZE_FLOOR, max_dbs=_MAX_TABLES, mode=0o600) as copy:
+            copy.set_mapsize(self._env.info()["map_size"])
+            with self._begin(write=False) as seen:
+                for name in plain:
+                    old = self._env.open_db(name, txn=seen, create=False)
+                    _copy_rows(seen.cursor(db=old), copy, copy.open_db(name))
+                index = copy.open_db(_INDEX, dupsort=True, dupfixed=True)
+                _copy_rows(seen.cursor(db=self.index_table), copy, index, dupdata=True)
+
     def _open_environment(self) -> lmdb.Environment:
         size = MAP_SIZE
         floor = max(MAP_SIZE_FLOOR, 2 * self._data_path.stat().st_size if self._data_path.exists() else 0)
@@ -210,7 +261,7 @@ class LmdbStore:
                 return lmdb.open(
                     os.fspath(self.path),
                     map_size=size,
-                    max_dbs=16,
+                    max_dbs=_MAX_TABLES,
                     max_readers=512,
                     mode=0o600,
                     meminit=False,
@@ -281,3 +332,24 @@ def _commit_of(stored: bytes | None) -> Head:
     if stored is None or len(stored) != _COMMIT.size:
         raise BlockDamaged("the database holds no commit record", hint="run `icc-store verify`")
     return Head(*_COMMIT.unpack(stored))
+
+
+def _pages(stat: dict[str, int]) -> int:
+    return stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"]
+
+
+def _copy_rows(rows: Any, copy: Any, table: Any, *, dupdata: bool = False) -> None:
+    """Append all rows under a cursor to a table of another environment, in transactions of bounded size."""
+    pending = iter(rows)
+    more = True
+    while more:
+        size = 0
+        with copy.begin(write=True, db=table) as txn, txn.cursor() as cursor:
+            for key, value in pending:
+                if not cursor.put(key, value, append=True, dupdata=dupdata):
+                    raise DamageError(f"LMDB refused the row {key!r}: the rows are out of order")
+                size += len(value)
+                if size >= BATCH_BYTES:
+                    break
+            else:
+                more = False

@@ -97,3 +97,12 @@ class Store(Protocol):
 
     def lowest_writer(self) -> int | None:
         """The first block number that a living run may have written, or None when none is adding."""
+
+    def reusable_bytes(self) -> int:
+        """Bytes that were freed and that new blocks can fill."""
+
+    def compact(self) -> int:
+        """Give freed bytes back to the disk; returns how many. Nobody else may have the store open.
+
+        Raises DiskFull when there is no room for the live data beside the old file.
+        """

@@ -1,0 +1,125 @@
+"""`icc-store gc`: apply the retention rules and free what nothing needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from icc_store.cli import units
+from icc_store.cli.command import Command
+from icc_store.cli.context import Context
+
+if TYPE_CHECKING:
+    from icc_store.operations.gc import GcResult
+    from icc_store.operations.retention import Decision
+
+DOCUMENT = {
+    "dry_run": "whether nothing was changed",
+    "decisions": "id, seq, time, source, keep and reasons of each snapshot that was not forgotten before",
+    "removed": "ids of the snapshots that are gone for good",
+    "waiting": "ids of the forgotten snapshots that `undelete` still brings back",
+    "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
+    "reusable": "bytes of the database file that new snapshots can fill",
+    "given_back": "bytes given back to the disk by --compact",
+}
+_COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+
+
+def _keep_options(function: Any) -> Any:
+    for period in reversed(_COUNTS):
+        unit = "snapshots" if period == "last" else f"{period} ones"
+        option = click.option(
+            f"--keep-{period}", type=click.IntRange(min=0), default=0, metavar="N", help=f"Keep the newest N {unit}."
+        )
+        function = option(function)
+    return function
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "icc-store gc --dry-run               what would go, and why",
+        "icc-store gc                         the default rules",
+        "icc-store gc --keep-last 10 --keep-daily 30",
+        "icc-store gc --compact               give freed bytes back to the disk",
+    ),
+)
+@_keep_options
+@click.option("--keep-within", default="", metavar="DURATION", help="Keep all of the last 12h, 30d, 1y6w ...")
+@click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep snapshots with this tag.")
+@click.option("--now", is_flag=True, help="Remove forgotten snapshots at once, without the day to undelete them.")
+@click.option("--compact", is_flag=True, help="Shrink the database file; nobody else may use it meanwhile.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show the plan; change nothing.")
+@click.pass_obj
+def command(context: Context, /, **given: Any) -> None:
+    """Apply the retention rules and free what nothing needs.
+
+    Without --keep options: the newest ten, all of a day, hourly for a week, daily for 90 days, weekly for 26 weeks
+    beyond. Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
+    for a day.
+    """
+    from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
+    from icc_store.operations.retention import explicit_policy
+
+    counts = {f"keep_{period}": given[f"keep_{period}"] for period in _COUNTS}
+    asked = any(counts.values()) or given["keep_within"] or given["keep_tags"]
+    policy = None
+    if asked:
+        policy = explicit_policy(**counts, keep_within=given["keep_within"], keep_tags=given["keep_tags"])
+    options = GcOptions(policy, undelete_hours=0 if given["now"] else UNDELETE_HOURS, dry_run=given["dry_run"])
+    compact = given["compact"] and not given["dry_run"]
+    with context.open(exclusive=compact) as repository:
+        result = collect(repository, options=options, monitor=context.monitor, clock=context.clock)
+        given_back = repository.compact() if compact else 0
+    context.monitor.finish()
+    context.output.emit("gc", _document(result, given_back), lambda: _lines(result, given_back, compact=compact))
+
+
+def _document(result: GcResult, given_back: int) -> dict[str, Any]:
+    return {
+        "dry_run": result.dry_run,
+        "decisions": [
+            {
+                "id": each.snapshot.id.hex(),
+                "seq": each.snapshot.record.seq,
+                "time": units.utc_time(each.snapshot.record.time_ns),
+                "source": each.snapshot.record.source,
+                "keep": each.keep,
+                "reasons": list(each.reasons),
+            }
+            for each in result.decisions
+        ],
+        "removed": [snapshot.id.hex() for snapshot in result.removed],
+        "waiting": [snapshot.id.hex() for snapshot in result.waiting],
+        "sweep": vars(result.sweep),
+        "reusable": result.reusable,
+        "given_back": given_back,
+    }
+
+
+def _lines(result: GcResult, given_back: int, *, compact: bool) -> Iterator[str]:
+    for decision in result.decisions:
+        yield _decision_line(decision)
+    would = "would be " if result.dry_run else ""
+    going = sum(not decision.keep for decision in result.decisions)
+    yield f"{units.plural(going, 'snapshot')} {would}forgotten, {len(result.removed)} {would}removed for good"
+    if result.waiting:
+        yield f"{units.plural(len(result.waiting), 'forgotten snapshot')} can still be brought back by `undelete`"
+    sweep = result.sweep
+    yield (
+        f"{units.plural(sweep.objects_removed, 'object')} {would}removed: {units.size(sweep.bytes_removed)} in "
+        f"{units.plural(sweep.blocks_removed, 'block')}, {units.number(sweep.blocks_rewritten)} rewritten"
+    )
+    if not result.dry_run:
+        hint = "" if compact or not result.reusable else " (--compact gives them back to the disk)"
+        yield f"{units.size(given_back)} given back, {units.size(0 if compact else result.reusable)} reusable{hint}"
+
+
+def _decision_line(decision: Decision) -> str:
+    record = decision.snapshot.record
+    verb = "keep  " if decision.keep else "forget"
+    name = f" {record.name}" if record.name else ""
+    when = units.local_time(record.time_ns)
+    return f"{verb} {decision.snapshot.id.hex()[:12]} {when}{name}: {', '.join(decision.reasons)}"

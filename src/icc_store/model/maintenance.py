@@ -1,0 +1,113 @@
+"""What gc and its like may do to a repository beside reading it, each inside a transaction of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from icc_store.errors import UsageError
+from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.model.record import unpack_annotation, unpack_record
+from icc_store.model.repository import EPOCH_KEY, Repository, counter_key
+from icc_store.objects.index import is_base_row
+from icc_store.objects.records import append_record, remove_record
+from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
+
+__all__ = (
+    "ReadTransaction",
+    "WriteTransaction",
+    "annotation_ids",
+    "bump_epoch",
+    "copied_up_to",
+    "drop_stale_seen",
+    "insert_annotation",
+    "insert_snapshot",
+    "remember_copied",
+    "remove_snapshots",
+    "snapshot_ids",
+)
+
+_NUMBER_SIZE = 8
+_COPIED = b"copied "
+_TREE_SIZE = 32
+
+
+def bump_epoch(txn: WriteTransaction) -> None:
+    """Tell runs under way that something was removed: their commit looks again at what they refer to."""
+    epoch = int.from_bytes(txn.get(Table.META, EPOCH_KEY) or b"") + 1
+    txn.put(Table.META, EPOCH_KEY, epoch.to_bytes(_NUMBER_SIZE))
+
+
+def snapshot_ids(txn: ReadTransaction) -> list[ObjectId]:
+    """The ids of all snapshots, in the order of their numbers."""
+    return [ObjectId(identity) for _, identity in txn.items(Table.SNAPSHOTS)]
+
+
+def annotation_ids(txn: ReadTransaction) -> list[ObjectId]:
+    """The ids of all annotations, in the order of their numbers."""
+    return [ObjectId(identity) for _, identity in txn.items(Table.ANNOTATIONS)]
+
+
+def remove_snapshots(repository: Repository, txn: WriteTransaction, gone: Collection[ObjectId]) -> int:
+    """Remove records, their copies and their annotations for good. Returns the bytes that became free."""
+    freed = 0
+    for key, identity in list(txn.items(Table.ANNOTATIONS)):
+        note = ObjectId(identity)
+        if unpack_annotation(repository.objects.get(note, Kind.ANNOTATION)).snapshot in gone:
+            txn.delete(Table.ANNOTATIONS, key)
+            freed += remove_record(txn, note)
+    for key, identity in list(txn.items(Table.SNAPSHOTS)):
+        if identity in gone:
+            txn.delete(Table.SNAPSHOTS, key)
+            freed += remove_record(txn, ObjectId(identity))
+    return freed
+
+
+def drop_stale_seen(txn: WriteTransaction) -> int:
+    """Remove what former runs saw of trees that are no longer stored. Returns how many rows went."""
+    stale = []
+    for key, row in txn.items(Table.SEEN):
+        if len(row) > _TREE_SIZE:
+            found = txn.row(row[:KEY_SIZE])
+            if found is None or is_base_row(found):
+                stale.append(key)
+    for key in stale:
+        txn.delete(Table.SEEN, key)
+    return len(stale)
+
+
+def copied_up_to(repository: Repository, instance: bytes) -> int:
+    """The last block of that other repository that this copy has seen; 0 before the first."""
+    stored = repository.objects.transaction.get(Table.META, _COPIED + instance)
+    return int.from_bytes(stored or b"")
+
+
+def remember_copied(txn: WriteTransaction, instance: bytes, last: int) -> None:
+    """Note the last block of that other repository that has been seen."""
+    txn.put(Table.META, _COPIED + instance, last.to_bytes(_NUMBER_SIZE))
+
+
+def insert_snapshot(repository: Repository, txn: WriteTransaction, identity: ObjectId, data: bytes) -> None:
+    """Take over a snapshot record from another instance, under the same number.
+
+    Raises UsageError when the number is taken: the copy has snapshots of its own.
+    """
+    _claim(repository, txn, Table.SNAPSHOTS, unpack_record(data).seq, identity)
+    append_record(txn, repository.header.repository, Kind.SNAPSHOT, data)
+
+
+def insert_annotation(repository: Repository, txn: WriteTransaction, identity: ObjectId, data: bytes) -> None:
+    """Take over an annotation from another instance, under the same number. Raises UsageError as above."""
+    _claim(repository, txn, Table.ANNOTATIONS, unpack_annotation(data).seq, identity)
+    append_record(txn, repository.header.repository, Kind.ANNOTATION, data)
+
+
+def _claim(repository: Repository, txn: WriteTransaction, table: Table, seq: int, identity: ObjectId) -> None:
+    key = seq.to_bytes(_NUMBER_SIZE)
+    if txn.get(table, key) not in (None, identity):
+        raise UsageError(
+            f"{repository.path} has {table.value} of its own, so it is no longer a copy",
+            hint="copy into a new directory",
+        )
+    txn.put(table, key, identity)
+    counter = counter_key(table)
+    txn.put(Table.META, counter, max(seq, int.from_bytes(txn.get(Table.META, counter) or b"")).to_bytes(_NUMBER_SIZE))

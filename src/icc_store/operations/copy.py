@@ -1,0 +1,191 @@
+"""copy: what one repository has and another does not, block by block.
+
+The second repository has the same repository id, so blocks are copied as they are, after they were checked; it has an
+instance id of its own. Blocks come first, then the records of snapshots whose whole closure has arrived, then
+annotations. A copy never removes anything: what the first repository forgot, it forgets too, and its own gc removes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.codec.hashing import object_id
+from icc_store.errors import BlockDamaged, IccStoreError, UsageError
+from icc_store.ids import RECORD_KINDS, Kind, ObjectId
+from icc_store.limits import BATCH_BYTES
+from icc_store.model.closure import closure
+from icc_store.model.maintenance import (
+    annotation_ids,
+    copied_up_to,
+    insert_annotation,
+    insert_snapshot,
+    remember_copied,
+    snapshot_ids,
+)
+from icc_store.model.record import unpack_annotation
+from icc_store.model.repository import Repository
+from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.block import Block
+from icc_store.objects.index import pack_row, rows_into, unpack_row
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class CopyResult:
+    """What was copied. `size` is stored bytes."""
+
+    snapshots: int
+    annotations: int
+    blocks: int
+    size: int
+
+
+def copy_repository(
+    source: Repository, target: Repository, *, monitor: Monitor = SILENT, clock: Clock = SYSTEM_CLOCK
+) -> CopyResult:
+    """Bring `target` up to what `source` holds now, while others may write to either.
+
+    Raises UsageError when the target is another repository or has snapshots of its own, DamageError when a block of
+    the source is damaged (what was copied before stays, and is complete in itself).
+    """
+    if source.header.repository != target.header.repository:
+        raise UsageError(f"{target.path} is not a copy of {source.path}", hint="copy into a missing or empty directory")
+    if source.header.instance == target.header.instance:
+        raise UsageError(f"{target.path} is the same repository", hint="copy into another directory")
+    task = _Copy(source, target, monitor)
+    started = clock.monotonic()
+    for attempt in range(_TRIES):
+        if task.run(from_start=attempt > 0):
+            monitor.note(f"copied in {clock.monotonic() - started:.1f} s")
+            return CopyResult(task.snapshots, task.annotations, task.blocks, task.size)
+    raise IccStoreError("gc kept moving what was to be copied", hint="run the command again")
+
+
+class _Copy:
+    def __init__(self, source: Repository, target: Repository, monitor: Monitor) -> None:
+        self._source = source
+        self._target = target
+        self._monitor = monitor
+        self._complete: set[ObjectId] = set()
+        self.snapshots = self.annotations = self.blocks = self.size = 0
+
+    def run(self, *, from_start: bool) -> bool:
+        """Copy once. False when a snapshot's closure did not arrive, because gc moved something meanwhile."""
+        self._source.objects.renew()
+        seen = self._source.objects.transaction
+        wanted = snapshot_ids(seen)
+        notes = annotation_ids(seen)
+        with self._target.store.adding():
+            self._copy_blocks(0 if from_start else copied_up_to(self._target, self._source.header.instance))
+            return self._copy_records(wanted, notes)
+
+    def _copy_blocks(self, after: int) -> None:
+        self._monitor.phase("copy blocks")
+        batch: list[tuple[bytes, list[bytes]]] = []
+        size, last = 0, after
+        for number in [number for number, _ in self._source.objects.transaction.block_sizes(after + 1)]:
+            last = number
+            found = self._new_block(number)
+            if found is None:
+                continue
+            batch.append(found)
+            size += len(found[0])
+            if size >= BATCH_BYTES:
+                self._append(batch, last)
+                batch, size = [], 0
+        if batch or last > after:
+            self._append(batch, last)
+
+    def _new_block(self, number: int) -> tuple[bytes, list[bytes]] | None:
+        """A block's bytes and index rows, proven, if anything in it is new. Records are copied by themselves.
+
+        What gc has left in a block without an index row is copied along, but it is nobody's and proves nothing.
+        """
+        txn = self._source.objects.transaction
+        data = txn.block(number)
+        block = self._source.objects.block(number) if data is not None else None
+        if data is None or block is None or (block.frames and block.frames[0].kind in RECORD_KINDS):
+            return None
+        ids = block.ids
+        rows = rows_into(txn, number, ids)
+        wanted = {unpack_row(row)[1].position for row in rows}
+        contains = self._target.objects.contains
+        if all(contains(ids[position]) for position in wanted):
+            return None
+        for frame_number, first in enumerate(block.firsts):
+            if any(first <= position < first + len(block.frames[frame_number].ids) for position in wanted):
+                self._prove(number, block, frame_number)
+        return data, rows
+
+    def _prove(self, number: int, block: Block, frame_number: int) -> None:
+        """Decode a frame and compare each of its objects with its id."""
+        frame = block.frames[frame_number]
+        plain = self._source.objects.frame_plain(number, block, frame_number)
+        at = 0
+        for identity, length in zip(frame.ids, frame.lengths, strict=True):
+            if object_id(frame.kind, plain[at : at + length]) != identity:
+                raise BlockDamaged(f"block {number} holds an object that is not what its id says")
+            at += length
+
+    def _append(self, batch: list[tuple[bytes, list[bytes]]], last: int) -> None:
+        size = sum(len(data) for data, _ in batch)
+        with self._target.store.write() as txn:
+            moved = []
+            for data, rows in batch:
+                number = txn.append_block(data)
+                for row in rows:
+                    key, location = unpack_row(row)
+                    moved.append(pack_row(key, number, location.position, base_only=location.base_only))
+            txn.insert_rows(sorted(moved))
+            remember_copied(txn, self._source.header.instance, last)
+        self.blocks += len(batch)
+        self.size += size
+        self._monitor.advance(0, size, b"")
+        self._target.objects.renew()
+
+    def _copy_records(self, wanted: list[ObjectId], notes: list[ObjectId]) -> bool:
+        """Copy the records that are new. False when the closure of one has not arrived."""
+        self._monitor.phase("copy snapshots")
+        there = set(snapshot_ids(self._target.objects.transaction))
+        fresh = [identity for identity in wanted if identity not in there]
+        records = {identity: self._source.objects.get(identity, Kind.SNAPSHOT) for identity in fresh}
+        for identity in fresh:
+            if not self._closure_arrived(self._source.record(identity).root):
+                return False
+        known_notes = set(annotation_ids(self._target.objects.transaction))
+        new_notes = []
+        for note in notes:
+            if note not in known_notes:
+                data = self._source.objects.get(note, Kind.ANNOTATION)
+                if unpack_annotation(data).snapshot in there | set(fresh):
+                    new_notes.append((note, data))
+        if fresh or new_notes:
+            with self._target.store.write() as txn:
+                for identity in fresh:
+                    insert_snapshot(self._target, txn, identity, records[identity])
+                for note, data in new_notes:
+                    insert_annotation(self._target, txn, note, data)
+            self._target.objects.renew()
+        self.snapshots += len(fresh)
+        self.annotations += len(new_notes)
+        return True
+
+    def _closure_arrived(self, root: ObjectId) -> bool:
+        complete = self._complete
+        missing = False
+
+        def visit(identity: ObjectId) -> bool:
+            nonlocal missing
+            if identity in complete:
+                return False
+            missing = missing or not self._target.objects.contains(identity)
+            complete.add(identity)
+            return not missing
+
+        for _ in closure(self._target.objects, root, visit):
+            if missing:
+                complete.clear()
+                return False
+        return not missing

@@ -1,0 +1,151 @@
+"""gc: forget what no rule keeps, then remove for good what was forgotten long enough ago and nothing else needs.
+
+Plan first: `plan_gc` decides and counts without changing anything; `collect` does the same work and carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.ids import ObjectId
+from icc_store.model.maintenance import (
+    annotation_ids,
+    bump_epoch,
+    drop_stale_seen,
+    remove_snapshots,
+    snapshot_ids,
+)
+from icc_store.model.record import Snapshot, Subject
+from icc_store.model.repository import Repository
+from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.gc_mark import Marks
+from icc_store.operations.gc_sweep import Sweep, SweepCounters
+from icc_store.operations.retention import Decision, RetentionPolicy, decide, default_policy
+
+UNDELETE_HOURS = 24
+_HOUR_NS = 3_600_000_000_000
+
+
+@dataclass(frozen=True)
+class GcOptions:
+    """What to keep and how soon to let go."""
+
+    policy: RetentionPolicy | None = None
+    """None: the default policy."""
+    undelete_hours: int = UNDELETE_HOURS
+    """For how long a forgotten snapshot can still be brought back."""
+    time_zone: tzinfo | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class GcResult:
+    """What was decided and done. Bytes are stored bytes."""
+
+    decisions: tuple[Decision, ...]
+    removed: tuple[Snapshot, ...]
+    """Forgotten long enough ago: gone for good."""
+    waiting: tuple[Snapshot, ...]
+    """Forgotten, and still to be had by `undelete`."""
+    sweep: SweepCounters
+    reusable: int
+    """Bytes of the database file that new snapshots can fill."""
+    dry_run: bool
+
+
+def collect(
+    repository: Repository,
+    *,
+    options: GcOptions = GcOptions(),
+    monitor: Monitor = SILENT,
+    clock: Clock = SYSTEM_CLOCK,
+) -> GcResult:
+    """Apply retention, remove what is due, free what nothing needs.
+
+    Raises DamageError before anything is removed when something that is needed is missing.
+    """
+    now = clock.now_ns()
+    policy = options.policy or default_policy()
+    decisions = decide(repository.snapshots(), policy, now_ns=now, zone=options.time_zone)
+    leaving = [decision.snapshot for decision in decisions if not decision.keep]
+    if leaving and not options.dry_run:
+        repository.annotate_all([(snapshot.id, Subject.FORGOTTEN, True) for snapshot in leaving])
+    removed, waiting = _due(repository, leaving, options, now)
+    if not options.dry_run:
+        removed = _remove(repository, options, now)
+    gone = {snapshot.id for snapshot in removed}
+    monitor.phase("mark")
+    task = _Collection(repository, gone, monitor)
+    if options.dry_run:
+        counters = task.sweep.plan()
+    else:
+        counters = task.sweep.run()
+        _tidy(repository, counters)
+    return GcResult(
+        tuple(decisions), tuple(removed), tuple(waiting), counters, repository.store.reusable_bytes(), options.dry_run
+    )
+
+
+class _Collection:
+    """Marks and sweep of one run."""
+
+    def __init__(self, repository: Repository, gone: set[ObjectId], monitor: Monitor) -> None:
+        self._repository = repository
+        self._gone = gone
+        self._marked: set[ObjectId] = set()
+        self._marks = Marks(repository.objects, monitor)
+        self.refresh()
+        self.sweep = Sweep(repository, self._marks, self.refresh, monitor)
+
+    def refresh(self) -> None:
+        """Mark what snapshots need that were not there when last looked."""
+        self._repository.objects.renew()
+        known = snapshot_ids(self._repository.objects.transaction)
+        fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
+        if fresh:
+            self._marks.mark_trees(self._repository.record(identity).root for identity in fresh)
+            self._marks.mark_bases()
+            self._marked.update(fresh)
+
+
+def _due(
+    repository: Repository, leaving: list[Snapshot], options: GcOptions, now: int
+) -> tuple[list[Snapshot], list[Snapshot]]:
+    """Forgotten snapshots whose time is over, and those still waiting. A rehearsal counts what would be forgotten."""
+    at_once = options.undelete_hours <= 0
+    limit = now - options.undelete_hours * _HOUR_NS
+    over: list[Snapshot] = []
+    waiting: list[Snapshot] = []
+    for snapshot in repository.snapshots(forgotten=True):
+        if snapshot.forgotten_ns is not None:
+            (over if at_once or snapshot.forgotten_ns <= limit else waiting).append(snapshot)
+    if options.dry_run:
+        (over if at_once else waiting).extend(leaving)
+    return over, waiting
+
+
+def _remove(repository: Repository, options: GcOptions, now: int) -> list[Snapshot]:
+    """Remove the records that are due; decided on what the transaction itself sees, so an undelete is never lost."""
+    while True:
+        repository.objects.renew()
+        notes = annotation_ids(repository.objects.transaction)
+        due, _ = _due(repository, [], options, now)
+        if not due:
+            return []
+        with repository.store.write() as txn:
+            current = annotation_ids(txn) == notes
+            if current:
+                bump_epoch(txn)
+                remove_snapshots(repository, txn, {snapshot.id for snapshot in due})
+        repository.objects.forget()
+        if current:
+            return due
+
+
+def _tidy(repository: Repository, counters: SweepCounters) -> None:
+    if counters.objects_removed:
+        with repository.store.write() as txn:
+            drop_stale_seen(txn)
+        repository.objects.renew()

@@ -1,0 +1,285 @@
+"""Sweeping: blocks without a marked object go, blocks with few of them are rewritten, index rows follow.
+
+First the index rows of all dead trees and content lists go, in one transaction: whoever finds a tree in the index may
+rely on all it refers to, so parents must never outlive what they hold. Then the sweep goes through the blocks in
+batches of one transaction each.
+
+Every transaction is planned without any lock, and looks at the snapshots again before it acts: has one been committed
+since the marks were made, it is planned anew. Rows go before blocks, and the gc epoch is raised, so that a run which
+began before and refers to something that went looks again before it commits. Blocks that a living writer may have
+written are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind
+from icc_store.limits import BATCH_BYTES, DEFAULT_LEVEL
+from icc_store.model.maintenance import WriteTransaction, bump_epoch, snapshot_ids
+from icc_store.model.repository import Repository
+from icc_store.monitor import Monitor
+from icc_store.objects.block import RAW, ZSTD, Block, Frame, encode_block
+from icc_store.objects.encoder import Group, encode_frame, pack_blocks
+from icc_store.objects.index import as_base_row, is_base_row, pack_row, rows_into
+from icc_store.operations.gc_mark import Marks, frame_bits
+
+_REWRITE_BELOW = 0.5
+"""A block is rewritten when less than this share of its stored bytes is needed."""
+
+_BLOCKS_PER_BATCH = 512
+
+
+@dataclass
+class SweepCounters:
+    """What a sweep did, or would do. Bytes are stored bytes."""
+
+    blocks_removed: int = 0
+    blocks_rewritten: int = 0
+    objects_removed: int = 0
+    bytes_removed: int = 0
+    bytes_rewritten: int = 0
+    bytes_dead_kept: int = 0
+    """Bytes that nothing needs, in blocks that are needed for the rest of them."""
+
+    def add(self, other: SweepCounters) -> None:
+        """Count what another has counted as well."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass
+class _Batch:
+    """What one transaction will do."""
+
+    last: int
+    marked: int
+    removed: list[tuple[int, Block]] = field(default_factory=list)
+    trimmed: list[tuple[list[bytes], list[bytes]]] = field(default_factory=list)
+    """Of blocks that stay: index rows to remove, and rows of what is needed as a base only."""
+    rewritten: list[tuple[Frame, tuple[bool, ...]]] = field(default_factory=list)
+    """New frames, and which of their objects are bases only."""
+    counters: SweepCounters = field(default_factory=SweepCounters)
+
+
+class Sweep:
+    """One sweep over all blocks."""
+
+    def __init__(self, repository: Repository, marks: Marks, refresh: Callable[[], None], monitor: Monitor) -> None:
+        """`refresh` marks what snapshots need that were committed since it was last called."""
+        self._repository = repository
+        self._objects = repository.objects
+        self._marks = marks
+        self._refresh = refresh
+        self._monitor = monitor
+
+    def plan(self) -> SweepCounters:
+        """What a sweep would do now."""
+        total = SweepCounters()
+        for batch in self._batches(1, self._objects.transaction.last_block()):
+            total.add(batch.counters)
+        return total
+
+    def run(self) -> SweepCounters:
+        """Sweep."""
+        self._monitor.phase("sweep")
+        while not self._drop_parents():
+            pass
+        total = SweepCounters()
+        start, end = 1, self._objects.transaction.last_block()
+        while start <= end:
+            batch = next(self._batches(start, end), None)
+            if batch is None:
+                break
+            if self._execute(batch):
+                total.add(batch.counters)
+                start = batch.last + 1
+        return total
+
+    def _drop_parents(self) -> bool:
+        """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks."""
+        self._refresh()
+        txn = self._objects.transaction
+        gone: list[bytes] = []
+        only_bases: list[bytes] = []
+        for number, block in self._blocks(1, txn.last_block()):
+            needed, base_only = self._needed(number)
+            for frame_number, frame in enumerate(block.frames):
+                if frame.kind in (Kind.TREE, Kind.LIST):
+                    bits = frame_bits(block, frame_number)
+                    gone += rows_into(self._objects.transaction, number, block.ids, bits & ~needed)
+                    only_bases += rows_into(self._objects.transaction, number, block.ids, bits & base_only)
+        only_bases = [row for row in only_bases if not is_base_row(row)]
+        if not gone and not only_bases:
+            return True
+        return self._commit(lambda txn: _replace_rows(txn, gone, only_bases), self._objects.transaction.last_block())
+
+    def _blocks(self, start: int, end: int) -> Iterator[tuple[int, Block]]:
+        """Content blocks that may be touched, in order."""
+        limit = self._limit()
+        for number in [number for number, _ in self._objects.transaction.block_sizes(start)]:
+            if number > end or number >= limit:
+                return
+            block = self._objects.block(number)
+            if block is not None and not (block.frames and block.frames[0].kind in RECORD_KINDS):
+                yield number, block
+
+    def _needed(self, number: int) -> tuple[int, int]:
+        """Bits of the objects that must stay, and of those among them that are needed as bases only."""
+        live, bases = self._marks.live.get(number, 0), self._marks.bases.get(number, 0)
+        return live | bases, bases & ~live
+
+    def _batches(self, start: int, end: int) -> Iterator[_Batch]:
+        batch = _Batch(start - 1, self._marks.version)
+        touched = 0
+        for number, block in self._blocks(start, end):
+            batch.last = number
+            touched += self._plan_block(batch, number, block)
+            if touched >= BATCH_BYTES or len(batch.removed) + len(batch.trimmed) >= _BLOCKS_PER_BATCH:
+                yield batch
+                batch = _Batch(number, self._marks.version)
+                touched = 0
+        if batch.last >= start:
+            yield batch
+
+    def _limit(self) -> int:
+        """The first block that must be left alone, because a living writer may have written it."""
+        lowest = self._repository.store.lowest_writer()
+        last = self._objects.transaction.last_block()
+        return last + 1 if lowest is None else min(lowest, last + 1)
+
+    def _plan_block(self, batch: _Batch, number: int, block: Block) -> int:
+        """Decide on one block; returns the bytes that the decision touches."""
+        needed, base_only = self._needed(number)
+        counters = batch.counters
+        objects = sum(len(frame.ids) for frame in block.frames)
+        stored = sum(len(frame.stored) for frame in block.frames)
+        everything = (1 << objects) - 1
+        if not needed:
+            batch.removed.append((number, block))
+            counters.blocks_removed += 1
+            counters.objects_removed += objects
+            counters.bytes_removed += stored
+            return stored
+        if needed == everything and not base_only:
+            return 0
+        alive = sum(_alive(block, at, needed) for at in range(len(block.frames)))
+        counters.objects_removed += objects - needed.bit_count()
+        if alive >= _REWRITE_BELOW * stored:
+            txn = self._objects.transaction
+            gone = rows_into(txn, number, block.ids, everything & ~needed)
+            only_bases = [row for row in rows_into(txn, number, block.ids, base_only) if not is_base_row(row)]
+            if gone or only_bases:
+                batch.trimmed.append((gone, only_bases))
+            counters.bytes_dead_kept += int(stored - alive)
+            return 0
+        frames = list(self._kept_frames(number, block, needed, base_only))
+        batch.removed.append((number, block))
+        batch.rewritten += frames
+        new = sum(len(frame.stored) for frame, _ in frames)
+        counters.blocks_rewritten += 1
+        counters.bytes_removed += stored - new
+        counters.bytes_rewritten += new
+        return stored + new
+
+    def _kept_frames(
+        self, number: int, block: Block, needed: int, base_only: int
+    ) -> Iterator[tuple[Frame, tuple[bool, ...]]]:
+        """The frames of a block with only what is needed of them. Whole ones are moved as they are."""
+        for frame_number, frame in enumerate(block.frames):
+            first = block.firsts[frame_number]
+            kept = [at for at in range(len(frame.ids)) if needed >> (first + at) & 1]
+            flags = tuple(bool(base_only >> (first + at) & 1) for at in kept)
+            if not kept:
+                continue
+            if len(kept) == len(frame.ids) and frame.codec in (RAW, ZSTD):
+                yield frame, flags
+                continue
+            plain = self._objects.frame_plain(number, block, frame_number)
+            prefix = b"".join(self._objects.base(key, frame.depth) for key in frame.bases)
+            yield _reencode(frame, kept, plain, prefix), flags
+
+    def _execute(self, batch: _Batch) -> bool:
+        """Carry out a batch. False when it must be planned anew, because something changed."""
+        self._refresh()
+        if batch.marked != self._marks.version:
+            return False
+        if not (batch.removed or batch.trimmed):
+            return True
+        packed = pack_blocks([frame for frame, _ in batch.rewritten])
+        blocks = [encode_block(self._repository.header.repository, frames) for frames in packed]
+        flags = [flag for _, flags in batch.rewritten for flag in flags]
+        moved: list[tuple[int, list[bool]]] = []
+
+        def act(txn: WriteTransaction) -> None:
+            for number, block in batch.removed:
+                txn.delete_rows(rows_into(txn, number, block.ids))
+            for gone, only_bases in batch.trimmed:
+                _replace_rows(txn, gone, only_bases)
+            rows, at = [], 0
+            for data, frames in zip(blocks, packed, strict=True):
+                number = txn.append_block(data)
+                ids = [identity for frame in frames for identity in frame.ids]
+                moved.append((number, flags[at : at + len(ids)]))
+                at += len(ids)
+                for position, (identity, flag) in enumerate(zip(ids, moved[-1][1], strict=True)):
+                    rows.append(pack_row(identity[:KEY_SIZE], number, position, base_only=flag))
+            txn.insert_rows(sorted(rows))
+            for number, _ in batch.removed:
+                txn.delete_block(number)
+
+        if not self._commit(act, batch.last):
+            return False
+        for number, base_flags in moved:
+            self._marks.moved(number, base_flags)
+        return True
+
+    def _commit(self, act: Callable[[WriteTransaction], None], last: int) -> bool:
+        """Do it in one transaction, unless a snapshot or a writer has come up since it was planned."""
+        known = snapshot_ids(self._objects.transaction)
+        try:
+            with self._repository.store.write() as txn:
+                lowest = self._repository.store.lowest_writer()
+                if snapshot_ids(txn) != known or (lowest is not None and lowest <= last):
+                    raise _Changed
+                bump_epoch(txn)
+                act(txn)
+        except _Changed:
+            self._objects.forget()
+            return False
+        self._objects.forget()
+        return True
+
+
+class _Changed(Exception):
+    """What a transaction was planned on is no longer so."""
+
+
+def _replace_rows(txn: WriteTransaction, gone: list[bytes], only_bases: list[bytes]) -> None:
+    txn.delete_rows(sorted(gone))
+    txn.delete_rows(sorted(only_bases))
+    txn.insert_rows(sorted(as_base_row(row) for row in only_bases))
+
+
+def _alive(block: Block, number: int, needed: int) -> float:
+    """About how many stored bytes of a frame are needed: its share by plain bytes."""
+    frame, first = block.frames[number], block.firsts[number]
+    kept = sum(length for at, length in enumerate(frame.lengths) if needed >> (first + at) & 1)
+    return len(frame.stored) * kept / max(frame.plain_size, 1)
+
+
+def _reencode(frame: Frame, kept: list[int], plain: bytes, base_data: bytes) -> Frame:
+    """A frame with some of the objects of another, against the same bases."""
+    starts = [0, *accumulate(frame.lengths)]
+    group = Group(
+        frame.kind,
+        tuple(frame.ids[at] for at in kept),
+        tuple(plain[starts[at] : starts[at + 1]] for at in kept),
+        frame.bases,
+        base_data,
+        frame.depth,
+        frame.cost,
+    )
+    return encode_frame(group, DEFAULT_LEVEL)
