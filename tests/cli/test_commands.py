@@ -152,6 +152,13 @@ def test_ls(look: Program) -> None:
     assert look.good("ls", "first", "d/b.json").out.splitlines() == ["b.json"]
 
 
+def test_a_path_decides_the_source(look: Program) -> None:
+    """`latest` of several sources is clear where the absolute path was read by one of them only."""
+    assert "large" in look.good("ls", "latest", "/home/ada/notes").out
+    assert look.good("cat", "latest", "/home/ada/notes/a.md").out == "hello again\n"
+    assert look("ls", "latest", "a.md").code == 4
+
+
 def test_ls_long(look: Program) -> None:
     """Mode, owners by name, size, time, name, and where a link points."""
     lines = look.good("ls", "-l", "first").out.splitlines()

@@ -176,6 +176,8 @@ def test_several_sources_need_a_word(repository: Repository) -> None:
         assert resolve(repository, spec, path=b"/srv/more/deep").id == other.id
         with pytest.raises(AmbiguousSnapshot):
             resolve(repository, spec, path=b"/elsewhere")
+        with pytest.raises(AmbiguousSnapshot):
+            resolve(repository, spec, path=b"srv/more")
     with pytest.raises(SnapshotNotFound, match="sources are 'home', 'other'"):
         resolve(repository, "latest", source="homer")
 

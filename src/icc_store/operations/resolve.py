@@ -41,7 +41,8 @@ def resolve(
 ) -> Snapshot:
     """The snapshot that `spec` names; among forgotten ones as well when asked for.
 
-    `source` and `path` (absolute) say whose latest, name or time is meant.
+    `source` says whose latest, name or time is meant. So does `path`, an absolute path of the live file system; a
+    relative one says nothing.
     Raises SnapshotNotFound naming what is near, AmbiguousSnapshot naming the candidates.
     """
     everything = repository.snapshots(forgotten=True)
@@ -133,7 +134,7 @@ def _of_one_source(known: Sequence[Snapshot], spec: str, source: str | None, pat
         raise SnapshotNotFound(
             f"there is no full snapshot of source {source!r}", hint=f"sources are {_joined(map(repr, sources))}"
         )
-    if source is None and len(sources) > 1 and path is not None:
+    if source is None and len(sources) > 1 and path is not None and path.startswith(b"/"):
         deciding = {one.record.source for one in full if any(is_within(path, above) for above in one.record.paths)}
         sources = [one for one in sources if one in deciding] or sources
     if source is None and len(sources) > 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from icc_store.cli.command import Command, snapshot_argument, source_option
@@ -29,5 +31,5 @@ def command(context: Context, *, snapshot: str, path: str, source: str | None) -
     if context.settings.json:
         raise UsageError("cat writes the file itself, not JSON", hint="`icc-store ls SNAP PATH --json` describes it")
     with context.open(readonly=True) as repository:
-        found = resolve(repository, snapshot, source=source, monitor=context.monitor)
+        found = resolve(repository, snapshot, source=source, path=os.fsencode(path), monitor=context.monitor)
         context.output.write_bytes(read_file(repository, found.record, stored_path(found.record, path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 
 import click
@@ -47,7 +48,7 @@ def command(context: Context, *, snapshot: str, path: str, long: bool, recursive
             yield long_line(name, found.entry, found.owners) if long else shown_name(name, found.entry)
 
     with context.open(readonly=True) as repository:
-        found = resolve(repository, snapshot, source=source, monitor=context.monitor)
+        found = resolve(repository, snapshot, source=source, path=os.fsencode(path), monitor=context.monitor)
         stored = stored_path(found.record, path)
         context.output.emit_rows(
             "ls",
