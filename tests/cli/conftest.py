@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ FIRST = {
     "empty": b"",
 }
 HERE = {1: b"", 2: stat.S_IFDIR | 0o755, 3: 1000, 4: 100, 6: NOON}
+NOTES: dict[str, Any] = {"paths": (b"/home/ada/notes",), "root_entry": HERE}
 SECOND = FIRST | {"a.md": b"hello again\n", "large": bytes(range(256)) * 12_000}
 
 
@@ -54,8 +56,8 @@ def fill(path: Path) -> None:
     create_repository(path)
     clock = FixedClock(NOON)
     with open_repository(path, clock=clock) as repository:
-        take(repository, FIRST, name="first", tags=("good",), paths=(b"/home/ada/notes",), root_entry=HERE)
+        take(repository, FIRST, name="first", tags=("good",), **NOTES)
         clock.sleep(3600)
-        take(repository, SECOND, warnings=((b"d/secret", "permission denied"),), paths=(b"/home/ada/notes",))
+        take(repository, SECOND, warnings=((b"d/secret", "permission denied"),), **NOTES)
         clock.sleep(3600)
         take(repository, {"a.md": b"hello\n"}, source="other", note="a note")

@@ -239,6 +239,8 @@ def test_stored_paths_are_found_by_absolute_ones() -> None:
     assert stored_path(one, "/home/ada/notes/") == b""
     assert stored_path(one, "a//./b.md") == b"a/b.md"
     assert stored_path(one, "/home/ada/notes-2") == b"home/ada/notes-2"
+    file = SnapshotRecord(1, 0, bytes(32), "home", "here", paths=(b"/home/ada/todo.md",))
+    assert stored_path(file, "/home/ada/todo.md") == b"todo.md"
     several = SnapshotRecord(1, 0, bytes(32), "home", "here", paths=(b"/srv/a", b"/srv/b"))
     assert stored_path(several, "/srv/a/x") == b"srv/a/x"
     with pytest.raises(UsageError):

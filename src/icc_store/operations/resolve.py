@@ -94,10 +94,12 @@ def stored_path(record: SnapshotRecord, path: str | bytes) -> bytes:
         stored = normalise(raw)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    if raw.startswith(b"/") and record.root_entry is not None and len(record.paths) == 1:
+    if raw.startswith(b"/") and len(record.paths) == 1:
         above = normalise(record.paths[0])
-        if is_within(stored, above):
+        if record.root_entry is not None and is_within(stored, above):
             return stored[len(above) :].lstrip(b"/")
+        if stored == above:
+            return stored.rpartition(b"/")[2]  # a single file stands at the root
     return stored
 
 
