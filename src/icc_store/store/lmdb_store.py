@@ -83,7 +83,7 @@ class LmdbRead:
         cursor = self._index  # kept open: this is asked once per new file
         if cursor is None:
             cursor = self._index = self._txn.cursor(db=self._store.index_table)
-        if not cursor.set_range_dup(_INDEX_KEY, prefix):
+        if not (cursor.set_range_dup(_INDEX_KEY, prefix) if prefix else cursor.set_key(_INDEX_KEY)):
             return None
         row: bytes = cursor.value()
         return row if row.startswith(prefix) else None

@@ -40,7 +40,7 @@ def lowest_writer(directory: Path) -> int | None:
         if path.name.startswith("."):
             continue
         try:
-            first = int(path.read_bytes() or b"0")
+            first = _first_block(path.read_bytes())
             if is_held(path):
                 lowest = first if lowest is None else min(lowest, first)
             else:
@@ -48,3 +48,11 @@ def lowest_writer(directory: Path) -> int | None:
         except FileNotFoundError:
             continue  # its owner has just finished
     return lowest
+
+
+def _first_block(record: bytes) -> int:
+    """What a record says; 0, so that every block is left alone, where a crash left it half written."""
+    try:
+        return int(record)
+    except ValueError:
+        return 0
