@@ -11,7 +11,7 @@ from typing import Any
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import WHOLE_FILE_SIZE
 from icc_store.model.content_writer import store_stream
-from icc_store.model.entry import Entry
+from icc_store.model.entry import GID, UID, Entry, Wire
 from icc_store.model.record import Counters, Snapshot, SnapshotRecord
 from icc_store.model.repository import Repository, Run
 from icc_store.model.tree import Owners, cut_points, join_parts, pack_part
@@ -59,10 +59,16 @@ def _directory(run: Run, tree: dict[bytes, Any], counts: list[int]) -> ObjectId:
     wires = [_entry(run, name, what, counts).to_wire() for name, what in sorted(tree.items())]
     parts, start = [], 0
     for end in cut_points([wire[1] for wire in wires]):
-        data = pack_part(wires[start:end], Owners({1000: "ada"}, {100: "users"}))
+        data = pack_part(wires[start:end], _owners(wires[start:end]))
         parts.append((wires[start][1] if wires else b"", run.writer.add(Kind.TREE, data)))
         start = end
     return join_parts(parts, lambda node: run.writer.add(Kind.TREE, node))
+
+
+def _owners(wires: list[Wire]) -> Owners:
+    """The names of those who own something here, and of nobody else, as a snapshot has them."""
+    uids, gids = {wire[UID] for wire in wires}, {wire[GID] for wire in wires}
+    return Owners({1000: "ada"} if 1000 in uids else {}, {100: "users"} if 100 in gids else {})
 
 
 def _entry(run: Run, name: bytes, what: Any, counts: list[int]) -> Entry:

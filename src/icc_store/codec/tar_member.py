@@ -101,7 +101,12 @@ def padding(size: int) -> bytes:
 
 
 def encode_member(member: Member) -> bytes:
-    """Everything that stands before the content: PAX records, header, and the map of a sparse file."""
+    """Everything that stands before the content: PAX records, header, and the map of a sparse file.
+
+    A name that fits stands in its ustar field, in whatever encoding it is. POSIX wants a record for any that is not
+    ASCII; but every tar takes the bytes of a field as they are, while bsdtar fails to convert records in the C locale
+    (where cron runs it) and GNU tar remarks upon `hdrcharset`.
+    """
     records: Records = {}
     binary = False
     path = member.path + b"/" if member.typeflag == DIRECTORY else member.path
@@ -128,14 +133,14 @@ def encode_member(member: Member) -> bytes:
         records[b"GNU.sparse.name"] = path
         records[b"GNU.sparse.realsize"] = b"%d" % member.size
         binary = not _is_utf8(path)
-    elif not _stands_in_field(path, fits=split_name(path) is not None):
+    elif split_name(path) is None:
         records[b"path"] = path
         binary = not _is_utf8(path)
-    if not _stands_in_field(member.linkname, fits=fits_link(member.linkname)):
+    if not fits_link(member.linkname):
         records[b"linkpath"] = member.linkname
         binary = binary or not _is_utf8(member.linkname)
     for key, name in ((b"uname", member.uname), (b"gname", member.gname)):
-        if not fits_owner(name) or not name.isascii():
+        if not fits_owner(name):
             records[key] = name
             binary = binary or not _is_utf8(name)
     _number_records(member, header, records)
@@ -174,15 +179,6 @@ def _number_records(member: Member, header: TarHeader, records: Records) -> None
     if max(member.device) > MAX_OCTAL_ID:
         records[b"SCHILY.devmajor"] = b"%d" % member.device[0]
         records[b"SCHILY.devminor"] = b"%d" % member.device[1]
-
-
-def _stands_in_field(name: bytes, *, fits: bool) -> bool:
-    """Whether readers find the name in its ustar field, whatever their locale.
-
-    A name that is not UTF-8 is best kept there when it fits: every tar takes the bytes as they are, and none has to
-    know `hdrcharset`, which GNU tar remarks upon.
-    """
-    return fits and (name.isascii() or not _is_utf8(name))
 
 
 def _is_utf8(name: bytes) -> bool:
