@@ -1,0 +1,108 @@
+"""What verify needs of the tables, and what it leaves there.
+
+When everything was read and found whole, that is one row, whatever the number of snapshots: the time, and the number
+of the last snapshot then. Only a snapshot that was verified by itself gets an annotation, at most one a day: each is a
+block of its own, and a daily check of hundreds of snapshots would otherwise write more than the snapshots do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from icc_store.codec.serial import pack, unpack
+from icc_store.ids import ObjectId
+from icc_store.model.maintenance import ReadTransaction, WriteTransaction, bump_epoch
+from icc_store.model.record import Snapshot, Subject
+from icc_store.model.repository import EPOCH_KEY, Repository
+from icc_store.objects.records import copies
+from icc_store.store.protocol import Table
+
+__all__ = (
+    "annotation_rows",
+    "copies",
+    "disown",
+    "next_to_verify",
+    "remember_all_verified",
+    "remember_next",
+    "remember_verified",
+    "snapshot_rows",
+    "verified_ns",
+)
+
+_CURSOR = b"verify cursor"
+_VERIFIED = b"verified"
+_NUMBER_SIZE = 8
+_DAY_NS = 86_400_000_000_000
+
+
+def snapshot_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:
+    """Keys and ids of the table of snapshots."""
+    return [(key, ObjectId(identity)) for key, identity in txn.items(Table.SNAPSHOTS)]
+
+
+def annotation_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:
+    """Keys and ids of the table of annotations."""
+    return [(key, ObjectId(identity)) for key, identity in txn.items(Table.ANNOTATIONS)]
+
+
+def next_to_verify(repository: Repository) -> int:
+    """The first block that the next partial check reads."""
+    return int.from_bytes(repository.objects.transaction.get(Table.META, _CURSOR) or b"\1")
+
+
+def verified_ns(repository: Repository, snapshot: Snapshot) -> int | None:
+    """When a snapshot was last found whole, by itself or with everything else."""
+    when, last = _all_verified(repository)
+    times = [snapshot.verified_ns or 0, when if snapshot.record.seq <= last else 0]
+    return max(times) or None
+
+
+def removals_so_far(repository: Repository) -> bytes:
+    """Differs from what it was when anything was removed meanwhile."""
+    return repository.objects.transaction.get(Table.META, EPOCH_KEY) or b""
+
+
+def remember_next(repository: Repository, block: int) -> None:
+    """Note where the next partial check begins."""
+    with repository.store.write() as txn:
+        txn.put(Table.META, _CURSOR, block.to_bytes(_NUMBER_SIZE))
+    repository.objects.renew()
+
+
+def remember_all_verified(repository: Repository, last: int) -> None:
+    """Note that everything up to the snapshot of number `last` is whole; once a day is enough."""
+    now = repository.clock.now_ns()
+    when, known = _all_verified(repository)
+    if now - when >= _DAY_NS or last != known:
+        with repository.store.write() as txn:
+            txn.put(Table.META, _VERIFIED, pack([now, last]))
+        repository.objects.renew()
+
+
+def remember_verified(repository: Repository, snapshot: Snapshot) -> None:
+    """Note that this snapshot is whole; once a day is enough."""
+    if repository.clock.now_ns() - (verified_ns(repository, snapshot) or 0) >= _DAY_NS:
+        repository.annotate(snapshot.id, Subject.VERIFIED, True)
+
+
+def disown(repository: Repository, rows: Collection[bytes]) -> None:
+    """Make the next snapshot store again what is damaged: it must find neither index rows nor anything seen."""
+    with repository.store.write() as txn:
+        _disown(txn, rows)
+    repository.objects.forget()
+
+
+def _disown(txn: WriteTransaction, rows: Collection[bytes]) -> None:
+    txn.delete_rows(rows)
+    txn.clear(Table.SEEN)
+    bump_epoch(txn)
+
+
+def _all_verified(repository: Repository) -> tuple[int, int]:
+    """When everything was last verified, and the number of the last snapshot then; zeros before the first time."""
+    stored = repository.objects.transaction.get(Table.META, _VERIFIED)
+    try:
+        when, last = unpack(stored) if stored else (0, 0)
+        return int(when), int(last)
+    except (ValueError, TypeError):
+        return 0, 0  # a note that cannot be read says nothing; the next one replaces it

@@ -1,0 +1,239 @@
+"""Reading and checking what is stored: all of it, a part, what one snapshot needs, or only how it hangs together.
+
+The header file and `head` are checked when the repository is opened. Then come the records of snapshots; every block
+with every object in it and the index rows into it; and every snapshot's trees down to the last chunk. Nothing that is
+wrong ends the check. What is damaged loses its index rows, so that the next snapshot stores it again where it is still
+on the disk; nothing else is changed.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.errors import BusyError, DiskFull, ReadOnlyRepository
+from icc_store.ids import ObjectId
+from icc_store.model.checkup import (
+    disown,
+    next_to_verify,
+    remember_all_verified,
+    remember_next,
+    remember_verified,
+    removals_so_far,
+)
+from icc_store.model.record import Snapshot, SnapshotRecord
+from icc_store.model.repository import Repository
+from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.verify_blocks import BlockCheck
+from icc_store.operations.verify_findings import AffectedFile, Draft, Finding, Severity
+from icc_store.operations.verify_index import RowsByBlock
+from icc_store.operations.verify_records import Records, check_records, check_unlisted
+from icc_store.operations.verify_trees import TreeCheck
+
+__all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "verify"]
+
+_TRIES = 3
+_CANNOT_WRITE = (ReadOnlyRepository, DiskFull, BusyError)
+"""No reason to fail: what was found counts all the same."""
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """What to check.
+
+    `sample`: of the blocks only this share (0 to 1), the one that was checked longest ago. `structure`: no contents.
+    `mend` False leaves the index rows of what is damaged.
+    """
+
+    sample: float | None = None
+    structure: bool = False
+    threads: int | None = None
+    mend: bool = True
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What was checked and what was found. Bytes are bytes."""
+
+    findings: tuple[Finding, ...]
+    snapshots: int
+    blocks: int
+    objects: int
+    stored_bytes: int
+    plain_bytes: int
+    trees: int
+    references: int
+    complete: bool
+    """Whether everything that is stored was read."""
+    disowned: int
+    """Index rows of damaged objects that were removed, so that they are stored again."""
+    duration_ns: int
+
+    @property
+    def damaged(self) -> bool:
+        """Whether something cannot be read back."""
+        return any(finding.severity is Severity.DAMAGE for finding in self.findings)
+
+
+_CHECK_ALL = VerifyOptions()
+
+
+def verify(
+    repository: Repository,
+    snapshot: Snapshot | None = None,
+    *,
+    options: VerifyOptions = _CHECK_ALL,
+    monitor: Monitor = SILENT,
+    clock: Clock = SYSTEM_CLOCK,
+) -> VerifyResult:
+    """Check the repository, or what one snapshot needs. Whatever is wrong is in the result; nothing is raised."""
+    started = clock.monotonic()
+    check = _Check(repository, options, monitor)
+    disowned = check.run(snapshot)
+    blocks, trees = check.blocks, check.trees
+    return VerifyResult(
+        findings=tuple(draft.finish() for draft in check.drafts),
+        snapshots=len(check.records.snapshots) if snapshot is None else 1,
+        blocks=blocks.blocks,
+        objects=blocks.objects,
+        stored_bytes=blocks.stored_bytes,
+        plain_bytes=blocks.plain_bytes + trees.read_bytes,
+        trees=trees.trees,
+        references=trees.references,
+        complete=snapshot is None and not options.structure and options.sample is None,
+        disowned=disowned,
+        duration_ns=int((clock.monotonic() - started) * 1e9),
+    )
+
+
+class _Check:
+    def __init__(self, repository: Repository, options: VerifyOptions, monitor: Monitor) -> None:
+        self.drafts: list[Draft] = []
+        self.records = Records()
+        self._repository = repository
+        self._options = options
+        self._monitor = monitor
+        threads = options.threads or os.cpu_count() or 1
+        self.blocks = BlockCheck(repository, monitor, threads=threads)
+        self.trees = self._tree_check()
+
+    def run(self, snapshot: Snapshot | None) -> int:
+        """Check what is to be checked. Returns the number of index rows that were removed."""
+        repository, options = self._repository, self._options
+        self._monitor.phase("records")
+        self.records = check_records(repository)
+        self.drafts += self.records.drafts
+        end = repository.objects.transaction.last_block() + 1
+        following = None
+        if snapshot is not None:
+            self._follow({snapshot.id: snapshot.record}, read_content=True)
+        elif options.structure:
+            self._check_rows(end)
+            self._follow(self.records.snapshots)
+        elif options.sample is not None:
+            following = self._sample(end, options.sample)
+        else:
+            self._check_blocks([(1, end)])
+            self.drafts += check_unlisted(repository, self.blocks.records)
+            self._follow(self.records.snapshots)
+        disowned = self._mend() if options.mend else 0
+        self._remember(snapshot, following)
+        return disowned
+
+    # ------------------------------------------------------------------ blocks
+
+    def _sample(self, end: int, share: float) -> int:
+        """Check the blocks that were checked longest ago. Returns where the next time begins."""
+        start = next_to_verify(self._repository)
+        start = start if start < end else 1
+        count = min(end - 1, max(1, round(share * (end - 1))))
+        stop = start + count
+        ranges = [(start, min(stop, end))]
+        if stop > end:
+            stop -= end - 1
+            ranges.append((1, stop))
+        self._check_blocks(ranges)
+        if self.drafts:
+            self._follow(self.records.snapshots)  # to name the files
+        return stop
+
+    def _check_blocks(self, ranges: Iterable[tuple[int, int]]) -> None:
+        self._monitor.phase("blocks")
+        for start, end in ranges:
+            if start < end:
+                self.blocks.run(start, end)
+        self.drafts += self.blocks.drafts
+
+    def _check_rows(self, end: int) -> None:
+        """Whether the blocks are there that the index speaks of. Their contents are not looked at."""
+        self._monitor.phase("index")
+        rows = RowsByBlock(self._repository, 1, end)
+        try:
+            there = array("Q", (number for number, _ in self._repository.objects.transaction.block_sizes()))
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._repository.objects.renew()
+            self.drafts.append(Draft(Severity.DAMAGE, f"the table of blocks is damaged: {error}"))
+            return
+        for number in there:
+            rows.take(number)
+        for number, left in rows.without_block():
+            self.blocks.confirm_orphans(number, left)
+        self.drafts += self.blocks.drafts
+
+    # ------------------------------------------------------------------ trees
+
+    def _tree_check(self, known: dict[bytes, Draft] | None = None, *, read_content: bool = False) -> TreeCheck:
+        return TreeCheck(self._repository, self._monitor, known or {}, read_content=read_content)
+
+    def _follow(self, snapshots: dict[ObjectId, SnapshotRecord], *, read_content: bool = False) -> None:
+        """Follow snapshots to all they need, and name the files that cannot be restored.
+
+        When gc removed something meanwhile it is done again with those that are left.
+        """
+        self._monitor.phase("trees")
+        wrong: list[ObjectId] = []
+        for _ in range(_TRIES):
+            before = removals_so_far(self._repository)
+            known = {key: draft for draft in self.blocks.drafts for key in draft.keys}
+            trees = self._tree_check(known, read_content=read_content)
+            wrong = [one for one, record in snapshots.items() if not trees.check(record)]
+            self.trees = trees
+            if not trees.drafts or removals_so_far(self._repository) == before:
+                break
+            left = check_records(self._repository).snapshots
+            snapshots = {one: record for one, record in snapshots.items() if one in left}
+        for one in wrong:
+            self.trees.name_files(one, snapshots[one])
+        self.drafts += self.trees.drafts
+
+    # ------------------------------------------------------------------ afterwards
+
+    def _mend(self) -> int:
+        """Let go of what is damaged. Returns the number of index rows removed."""
+        if not any(draft.severity is Severity.DAMAGE for draft in self.drafts):
+            return 0
+        rows = sorted({row for draft in self.drafts for row in draft.rows})
+        try:
+            disown(self._repository, rows)
+        except _CANNOT_WRITE as error:
+            self._monitor.note(f"what is damaged keeps its index rows: {error.message}")
+            return 0
+        return len(rows)
+
+    def _remember(self, snapshot: Snapshot | None, following: int | None) -> None:
+        """Note what was checked, where that can be written."""
+        try:
+            if following is not None:
+                remember_next(self._repository, following)
+            if self.drafts:
+                return
+            if snapshot is not None:
+                remember_verified(self._repository, snapshot)
+            elif following is None and not self._options.structure:
+                last = max((record.seq for record in self.records.snapshots.values()), default=0)
+                remember_all_verified(self._repository, last)
+        except _CANNOT_WRITE as error:
+            self._monitor.note(f"that it was verified is not noted in the repository: {error.message}")

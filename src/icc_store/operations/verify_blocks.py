@@ -1,0 +1,237 @@
+"""Reading every block: its checksum, its directory, every frame, the id of every object, and the index rows into it.
+
+The blocks are read in order by one thread, in views that are renewed, and decoded by a few: zstd and BLAKE3 let others
+run. A delta needs its bases, so each of those threads has a reader of its own. Whatever is wrong is looked at a second
+time in a new view before it is told: gc may have moved the block meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from icc_store.codec.hashing import object_id
+from icc_store.errors import IccStoreError
+from icc_store.ids import KEY_SIZE, RECORD_KINDS, ObjectId
+from icc_store.limits import MIB
+from icc_store.model.repository import Repository
+from icc_store.monitor import Monitor
+from icc_store.objects.block import Block, decode_block
+from icc_store.objects.index import unpack_row
+from icc_store.objects.reader import ObjectReader
+from icc_store.operations.verify_findings import Draft, Severity
+from icc_store.operations.verify_index import RowsByBlock
+
+_BASE_CACHE = 8 * MIB
+"""Decoded frames kept by each thread, for the bases of deltas."""
+
+_AHEAD = 16 * MIB
+"""Stored bytes read and not yet checked."""
+
+_VIEW_BYTES = 16 * MIB
+
+
+@dataclass
+class BlockReport:
+    """What is to be said about one block. `bad` are positions of objects that cannot be read."""
+
+    number: int
+    size: int = 0
+    ids: list[ObjectId] = field(default_factory=list)
+    bad: dict[int, str] = field(default_factory=dict)
+    problem: str = ""
+    plain_bytes: int = 0
+    records: list[ObjectId] = field(default_factory=list)
+
+
+class BlockCheck:
+    """Checks blocks of one repository."""
+
+    def __init__(self, repository: Repository, monitor: Monitor, *, threads: int) -> None:
+        self.blocks = 0
+        self.objects = 0
+        self.stored_bytes = 0
+        self.plain_bytes = 0
+        self.records: set[ObjectId] = set()
+        """Snapshot records and annotations that were met."""
+        self.drafts: list[Draft] = []
+        self._repository = repository
+        self._monitor = monitor
+        self._threads = threads
+        self._local = threading.local()
+
+    def run(self, start: int, end: int) -> None:
+        """Check the blocks from number `start` to before `end`, and the index rows into them."""
+        rows = RowsByBlock(self._repository, start, end)
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="verify") as pool:
+            jobs: deque[Future[BlockReport]] = deque()
+            waiting = 0
+            for number, data in self._read(start, end):
+                jobs.append(pool.submit(self._check, number, data))
+                waiting += len(data)
+                while waiting > _AHEAD or len(jobs) > 16 * self._threads:
+                    waiting -= self._take(jobs.popleft().result(), rows)
+            while jobs:
+                self._take(jobs.popleft().result(), rows)
+        for number, left in rows.without_block():
+            self.confirm_orphans(number, left)
+
+    def _read(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """All blocks of the range. Where LMDB cannot go on, each number is asked for by itself."""
+        objects = self._repository.objects
+        try:
+            while start < end:
+                read, size, following = [], 0, end
+                for number, data in objects.transaction.blocks(start):
+                    if number >= end:
+                        break
+                    if size > _VIEW_BYTES:
+                        following = number
+                        break
+                    read.append((number, data))
+                    size += len(data)
+                objects.renew()  # before anybody else looks at something: nobody may do so under a view in use
+                start = following
+                yield from read
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            objects.renew()
+            self.drafts.append(Draft(Severity.DAMAGE, f"the table of blocks is damaged at block {start}: {error}"))
+            yield from self._read_one_by_one(start, end)
+
+    def _read_one_by_one(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+        objects = self._repository.objects
+        for number in range(start, end):
+            try:
+                data = objects.transaction.block(number)
+            except Exception:  # noqa: BLE001 - the same page again
+                objects.renew()
+                continue
+            if data is not None:
+                yield number, data
+
+    def _take(self, report: BlockReport, rows: RowsByBlock) -> int:
+        """Count a report and keep what is wrong. Returns the stored size of the block."""
+        found = rows.take(report.number)
+        if report.problem or report.bad or _wrong_rows(report, found):
+            try:
+                self._confirm(report.number, found)
+            except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+                self._repository.objects.renew()
+                self.drafts.append(
+                    self._draft(f"block {report.number} cannot be looked up: {error}", report.number, found)
+                )
+        self.blocks += 1
+        self.objects += len(report.ids)
+        self.stored_bytes += report.size
+        self.plain_bytes += report.plain_bytes
+        self.records.update(report.records)
+        self._monitor.advance(0, report.size, b"")
+        return report.size
+
+    def _confirm(self, number: int, rows: list[bytes]) -> None:
+        """Look at a block again, in a new view, and note what is still wrong."""
+        objects = self._repository.objects
+        objects.forget()
+        self._reader().forget()
+        try:
+            data = objects.transaction.block(number)
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            objects.renew()
+            self.drafts.append(self._draft(f"block {number} cannot be read: {error}", number, rows))
+            return
+        if data is None:
+            self.confirm_orphans(number, rows)
+            return
+        report = self._check(number, data)
+        rows = self._still_there(rows)
+        if report.problem:
+            self.drafts.append(self._draft(f"block {number} is damaged: {report.problem}", number, rows))
+            return
+        wrong = _wrong_rows(report, rows)
+        if wrong:
+            what = f"{len(wrong)} index rows point to objects that block {number} does not hold"
+            self.drafts.append(self._draft(what, number, wrong))
+        if report.bad:
+            broken = [row for row in rows if row not in wrong and unpack_row(row)[1].position in report.bad]
+            reason = next(iter(report.bad.values()))
+            what = f"block {number}: {len(report.bad)} of {len(report.ids)} objects cannot be read: {reason}"
+            draft = self._draft(what, number, broken)
+            draft.keys.update(report.ids[position][:KEY_SIZE] for position in report.bad)
+            self.drafts.append(draft)
+
+    def confirm_orphans(self, number: int, rows: list[bytes]) -> None:
+        """Note rows into a block that is not there, when they still are."""
+        self._repository.objects.renew()
+        if self._repository.objects.transaction.block(number) is not None:
+            return
+        rows = self._still_there(rows)
+        if rows:
+            what = f"block {number} is missing; the index has {len(rows)} objects in it"
+            self.drafts.append(self._draft(what, number, rows))
+
+    def _still_there(self, rows: list[bytes]) -> list[bytes]:
+        """Those of the index rows that a new view has as well."""
+        txn = self._repository.objects.transaction
+        return [row for row in rows if next(txn.rows(row), None) == row]
+
+    def _draft(self, what: str, number: int, rows: list[bytes]) -> Draft:
+        return Draft(Severity.DAMAGE, what, number, keys={row[:KEY_SIZE] for row in rows}, rows=rows)
+
+    # ------------------------------------------------------------------ in the threads
+
+    def _check(self, number: int, data: bytes) -> BlockReport:
+        report = BlockReport(number, len(data))
+        try:
+            block = decode_block(data, self._repository.header.repository)
+        except (IccStoreError, ValueError) as error:
+            report.problem = error.message if isinstance(error, IccStoreError) else str(error)
+            return report
+        for at, frame in enumerate(block.frames):
+            first = len(report.ids)
+            report.ids.extend(frame.ids)
+            if frame.kind in RECORD_KINDS:
+                report.records.extend(frame.ids)
+            try:
+                plain = self._reader().frame_plain(number, block, at)
+            except Exception as error:  # noqa: BLE001 - a base may stand on a page that LMDB cannot read
+                reason = error.message if isinstance(error, IccStoreError) else str(error)
+                report.bad.update(dict.fromkeys(range(first, len(report.ids)), reason))
+                continue
+            report.plain_bytes += len(plain)
+            _prove(report, block, at, plain, first)
+        self._reader().renew()  # an idle thread must not hold on to its view
+        return report
+
+    def _reader(self) -> ObjectReader:
+        reader: ObjectReader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            repository = self._repository
+            reader = self._local.reader = ObjectReader(
+                repository.store, repository.header.repository, cache_bytes=_BASE_CACHE, clock=repository.clock
+            )
+        return reader
+
+
+def _prove(report: BlockReport, block: Block, at: int, plain: bytes, first: int) -> None:
+    """Compare every object of a frame with its id."""
+    frame = block.frames[at]
+    view, start = memoryview(plain), 0
+    for position, (identity, length) in enumerate(zip(frame.ids, frame.lengths, strict=True), first):
+        if object_id(frame.kind, view[start : start + length]) != identity:
+            report.bad[position] = "an object does not have the bytes its id says"
+        start += length
+
+
+def _wrong_rows(report: BlockReport, rows: list[bytes]) -> list[bytes]:
+    """Index rows that point to another object than the one they name."""
+    if report.problem:
+        return []
+    wrong = []
+    for row in rows:
+        key, location = unpack_row(row)
+        if location.position >= len(report.ids) or not report.ids[location.position].startswith(key):
+            wrong.append(row)
+    return wrong

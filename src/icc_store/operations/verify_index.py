@@ -1,0 +1,97 @@
+"""The index rows that point into a range of blocks, by block.
+
+The index is sorted by id, so the rows into one block stand all over it. They are read in one go and sorted into the
+blocks; when there are too many for that, the blocks are taken in ranges, and the index is read once for each.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from icc_store.errors import BlockDamaged
+from icc_store.model.repository import Repository
+from icc_store.objects.index import ROW_SIZE, unpack_row
+
+_ROWS_AT_ONCE = 1_000_000
+"""22 bytes each, and the list that holds a block's: about 30 MB."""
+
+_ROWS_PER_VIEW = 100_000
+
+
+class RowsByBlock:
+    """Gives out the rows of each block, asked for in rising order."""
+
+    def __init__(self, repository: Repository, start: int, end: int) -> None:
+        self.damaged = ""
+        """Why not all rows could be read."""
+        self.total = 0
+        self._repository = repository
+        self._end = end
+        self._next = start
+        self._rows: dict[int, bytearray] = {}
+        self._left: list[tuple[int, list[bytes]]] = []
+        self._counts = array("I", bytes(4 * (end - start)))
+        self._start = start
+        for row in self._all_rows():
+            number = unpack_row(row)[1].block
+            self.total += 1
+            if start <= number < end:
+                self._counts[number - start] += 1
+            elif number >= end:
+                continue
+
+    def take(self, number: int) -> list[bytes]:
+        """The rows into a block; not to be had a second time. Numbers rise from call to call."""
+        while number >= self._next and self._next < self._end:
+            self._load()
+        found = self._rows.pop(number, bytearray())
+        return [bytes(found[at : at + ROW_SIZE]) for at in range(0, len(found), ROW_SIZE)]
+
+    def without_block(self) -> Iterator[tuple[int, list[bytes]]]:
+        """The rows into blocks that nobody has taken."""
+        while self._next < self._end:
+            self._load()
+        self._set_aside()
+        yield from self._left
+
+    def _set_aside(self) -> None:
+        self._left += [(number, self.take(number)) for number in sorted(self._rows)]
+
+    def _load(self) -> None:
+        """Read the rows into the next range of blocks. What is left of the one before belongs to no block."""
+        self._set_aside()
+        first = last = self._next
+        rows = 0
+        while last < self._end and (rows == 0 or rows + self._counts[last - self._start] <= _ROWS_AT_ONCE):
+            rows += self._counts[last - self._start]
+            last += 1
+        self._next = last
+        if rows:
+            for row in self._all_rows():
+                number = unpack_row(row)[1].block
+                if first <= number < last:
+                    self._rows.setdefault(number, bytearray()).extend(row)
+
+    def _all_rows(self) -> Iterator[bytes]:
+        """Every row, through views that are renewed. Ends early where LMDB cannot go on: see `damaged`."""
+        objects = self._repository.objects
+        start = b""
+        try:
+            while True:
+                count = 0
+                for row in objects.transaction.rows(start):
+                    if len(row) != ROW_SIZE:
+                        raise BlockDamaged("an index row has an impossible length")
+                    if row != start:
+                        yield row
+                    start = row
+                    count += 1
+                    if count > _ROWS_PER_VIEW:
+                        break
+                objects.renew()
+                if count <= _ROWS_PER_VIEW:
+                    return
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            objects.renew()
+            self.damaged = str(error)

@@ -1,0 +1,141 @@
+"""Snapshot records and annotations: the tables that list them, the blocks that hold them, the second copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from icc_store.codec.compression import decompress
+from icc_store.codec.hashing import object_id
+from icc_store.errors import IccStoreError
+from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.model.checkup import annotation_rows, copies, snapshot_rows
+from icc_store.model.record import SnapshotRecord, unpack_annotation
+from icc_store.model.repository import Repository
+from icc_store.objects.block import RAW, decode_block
+from icc_store.operations.verify_findings import Draft, Severity
+
+
+@dataclass
+class Records:
+    """The snapshots that can be read, and what is wrong with records."""
+
+    snapshots: dict[ObjectId, SnapshotRecord] = field(default_factory=dict)
+    drafts: list[Draft] = field(default_factory=list)
+
+
+def check_records(repository: Repository) -> Records:
+    """Check the tables of snapshots and annotations against the records they list, and the copies against both."""
+    found = Records()
+    whole = _check_copies(repository, found)
+    for key, identity in _listed(repository, found, snapshot_rows, "snapshots"):
+        short = identity.hex()[:12]
+        record = _read(repository, identity, found, whole)
+        if record is None:
+            continue
+        found.snapshots[identity] = record
+        if record.seq != int.from_bytes(key):
+            found.drafts.append(_inconsistent(f"snapshot {short} is listed as {int.from_bytes(key)}, not {record.seq}"))
+        if identity[:KEY_SIZE] not in whole:
+            found.drafts.append(_inconsistent(f"snapshot {short} has no second copy of its record that can be read"))
+    listed = {identity[:KEY_SIZE] for _, identity in _listed(repository, Records(), snapshot_rows, "snapshots")}
+    stray = whole - listed
+    if stray:
+        found.drafts.append(_inconsistent(f"{len(stray)} copies of snapshot records belong to no listed snapshot"))
+    _check_annotations(repository, found, listed)
+    return found
+
+
+def check_unlisted(repository: Repository, met: Iterable[ObjectId]) -> list[Draft]:
+    """Records that stand in blocks and in the index, but in no table."""
+    nothing = Records()
+    listed = {identity for _, identity in _listed(repository, nothing, snapshot_rows, "")}
+    listed |= {identity for _, identity in _listed(repository, nothing, annotation_rows, "")}
+    if nothing.drafts:
+        return []
+    lost = [identity for identity in set(met) - listed if repository.objects.contains(identity)]
+    if not lost:
+        return []
+    draft = _inconsistent("in blocks, but not listed")
+    draft.noun = "record"
+    draft.keys.update(identity[:KEY_SIZE] for identity in lost)
+    return [draft]
+
+
+def _read(repository: Repository, identity: ObjectId, found: Records, whole: set[bytes]) -> SnapshotRecord | None:
+    try:
+        return repository.record(identity)
+    except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+        repository.objects.renew()
+        rest = "its second copy is whole" if identity[:KEY_SIZE] in whole else "so is its second copy"
+        what = f"the record of snapshot {identity.hex()[:12]} cannot be read ({_message(error)}); {rest}"
+        draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]})
+        draft.concern(identity, b"")
+        found.drafts.append(draft)
+        return None
+
+
+def _check_copies(repository: Repository, found: Records) -> set[bytes]:
+    """The beginnings of the ids of which a second copy can be read."""
+    whole: set[bytes] = set()
+    try:
+        for key, data in copies(repository.objects.transaction):
+            try:
+                _check_copy(repository, key, data)
+                whole.add(key)
+            except (IccStoreError, ValueError) as error:
+                what = f"the second copy of the record of snapshot {key.hex()[:12]} is damaged: {_message(error)}"
+                found.drafts.append(Draft(Severity.DAMAGE, what, keys={key}))
+    except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+        found.drafts.append(Draft(Severity.DAMAGE, f"the table of copies is damaged: {_message(error)}"))
+    repository.objects.renew()
+    return whole
+
+
+def _check_copy(repository: Repository, key: bytes, data: bytes) -> None:
+    block = decode_block(data, repository.header.repository)
+    if len(block.frames) != 1 or len(block.frames[0].ids) != 1 or block.frames[0].bases:
+        raise ValueError("it is not one record")
+    frame = block.frames[0]
+    plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size)
+    if frame.kind != Kind.SNAPSHOT or object_id(frame.kind, plain) != frame.ids[0]:
+        raise ValueError("it does not have the bytes its id says")
+    if not frame.ids[0].startswith(key):
+        raise ValueError("it stands under another name")
+
+
+def _check_annotations(repository: Repository, found: Records, listed: set[bytes]) -> None:
+    for key, identity in _listed(repository, found, annotation_rows, "annotations"):
+        try:
+            annotation = unpack_annotation(repository.objects.get(identity, Kind.ANNOTATION))
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            repository.objects.renew()
+            what = f"annotation {int.from_bytes(key)} cannot be read: {_message(error)}"
+            found.drafts.append(Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}))
+            continue
+        about = annotation.snapshot.hex()[:12]
+        if annotation.seq != int.from_bytes(key):
+            what = f"annotation {annotation.seq} is listed as {int.from_bytes(key)}"
+            found.drafts.append(_inconsistent(what))
+        if annotation.snapshot[:KEY_SIZE] not in listed:
+            found.drafts.append(_inconsistent(f"annotation {annotation.seq} is about snapshot {about}, which is gone"))
+
+
+_Rows = list[tuple[bytes, ObjectId]]
+
+
+def _listed(repository: Repository, found: Records, rows: Callable[..., _Rows], table: str) -> _Rows:
+    try:
+        return rows(repository.objects.transaction)
+    except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+        repository.objects.renew()
+        found.drafts.append(Draft(Severity.DAMAGE, f"the table of {table} is damaged: {_message(error)}"))
+        return []
+
+
+def _inconsistent(what: str) -> Draft:
+    return Draft(Severity.INCONSISTENCY, what)
+
+
+def _message(error: Exception) -> str:
+    return error.message if isinstance(error, IccStoreError) else str(error)

@@ -1,0 +1,206 @@
+"""Following every snapshot down to its last chunk: trees and lists can be understood, and what they refer to is there.
+
+Subtrees that several snapshots share are looked at once. Only where something is wrong are snapshots walked by path,
+and only down to that, to say which files of which snapshots are concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from icc_store.errors import IccStoreError
+from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.model.content import HOLE, parse_list
+from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
+from icc_store.model.paths import join
+from icc_store.model.record import SnapshotRecord
+from icc_store.model.repository import Repository
+from icc_store.model.tree import TreePart, parse_tree
+from icc_store.monitor import Monitor
+from icc_store.objects.index import is_base_row
+from icc_store.operations.steps import Steps, run_steps
+from icc_store.operations.verify_findings import Draft, Severity
+
+_MAX_CONCERNED = 100_000
+"""Files that are looked up to be named or counted; beyond, it is enough to know that it is very many."""
+
+_NOUNS = {Kind.CHUNK: "chunk", Kind.LIST: "content list", Kind.TREE: "tree", Kind.XATTRS: "set of attributes"}
+_REFERENCES = ((CHUNK, Kind.CHUNK), (LIST, Kind.LIST), (XATTRS_ID, Kind.XATTRS))
+
+
+class TreeCheck:
+    """Checks what snapshots refer to. `known` says for damaged objects (first 16 bytes of the id) what is wrong."""
+
+    def __init__(
+        self, repository: Repository, monitor: Monitor, known: dict[bytes, Draft], *, read_content: bool
+    ) -> None:
+        self.trees = 0
+        self.references = 0
+        self.read_bytes = 0
+        self.drafts: list[Draft] = []
+        self._repository = repository
+        self._objects = repository.objects
+        self._monitor = monitor
+        self._wrong = known
+        self._read_content = read_content
+        self._trees: dict[ObjectId, bool] = {}
+        """Trees that were looked at, and whether anything in them or below is wrong."""
+        self._groups: dict[tuple[Kind, str], Draft] = {}
+        self._checked: set[bytes] = set()
+        """Lists, and contents that were read."""
+        self._concerned = 0
+
+    def check(self, record: SnapshotRecord) -> bool:
+        """Follow one snapshot. Says whether all it refers to is as it should be."""
+        for key, kind in _REFERENCES:
+            if record.root_entry is not None and key in record.root_entry:
+                self._content(kind, record.root_entry[key])
+        run_steps(self._tree(record.root))
+        root_is_wrong = record.root_entry is not None and self._is_concerned(record.root_entry)
+        return not (self._trees[record.root] or root_is_wrong)
+
+    # ------------------------------------------------------------------ following references
+
+    def _tree(self, identity: ObjectId) -> Steps:
+        """Look at a tree and all below it, unless that was done."""
+        if identity in self._trees:
+            return
+        self._trees[identity] = True  # until it is known better: a tree that contains itself is wrong
+        data = self._get(Kind.TREE, identity)
+        if data is None:
+            return
+        self.trees += 1
+        wrong = False
+        try:
+            parsed = parse_tree(data)
+            if isinstance(parsed, TreePart):
+                for wire in parsed.entries:
+                    wrong |= self._entry(wire)
+                    below = wire.get(SUBTREE)
+                    if below is not None:
+                        yield self._tree(below)
+                        wrong |= self._trees[below]
+                self._monitor.advance(len(parsed.entries), 0, b"")
+            else:
+                for _, part in parsed:
+                    yield self._tree(part)
+                    wrong |= self._trees[part]
+        except (IccStoreError, ValueError) as error:
+            self._note(Kind.TREE, identity, f"cannot be understood: {error}")
+            return
+        self._trees[identity] = wrong
+
+    def _entry(self, wire: Wire) -> bool:
+        """Look at what an entry refers to beside a subtree. Says whether something is wrong with it."""
+        entry_from_wire(wire)
+        wrong = False
+        for key, kind in _REFERENCES:
+            if key in wire:
+                wrong |= self._content(kind, wire[key])
+        return wrong
+
+    def _content(self, kind: Kind, identity: ObjectId) -> bool:
+        """Look at a chunk, list or attribute object. Says whether something is wrong with it."""
+        key = identity[:KEY_SIZE]
+        self.references += 1
+        if kind == Kind.LIST or self._read_content:
+            if key not in self._checked:
+                self._checked.add(key)
+                data = self._get(kind, identity)
+                if data is not None and kind == Kind.LIST:
+                    self._list(identity, data)
+            return key in self._wrong
+        if key not in self._wrong and not self._is_indexed(key):
+            self._note(kind, identity, "missing from the index")
+        return key in self._wrong
+
+    def _list(self, identity: ObjectId, data: bytes) -> None:
+        """Look at what a content list holds; when any of it is wrong, so is the list."""
+        try:
+            part = parse_list(data)
+        except (IccStoreError, ValueError) as error:
+            self._note(Kind.LIST, identity, f"cannot be understood: {error}")
+            return
+        kind = Kind.LIST if part.level else Kind.CHUNK
+        for child in part.ids:
+            if child != HOLE and self._content(kind, child):
+                self._wrong.setdefault(identity[:KEY_SIZE], self._wrong[child[:KEY_SIZE]])
+
+    def _is_indexed(self, key: bytes) -> bool:
+        try:
+            row = self._objects.transaction.row(key)
+            return row is not None and not is_base_row(row)
+        except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._objects.renew()
+            return False
+
+    def _get(self, kind: Kind, identity: ObjectId) -> bytes | None:
+        """The object, or None when it cannot be read, which is noted."""
+        try:
+            if not self._is_indexed(identity[:KEY_SIZE]):
+                self._note(kind, identity, "missing from the index")
+                return None
+            data = self._objects.get(identity, kind)
+            self.read_bytes += len(data)
+            return data
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._objects.renew()
+            self._note(
+                kind, identity, f"cannot be read: {error.message if isinstance(error, IccStoreError) else error}"
+            )
+            return None
+
+    def _note(self, kind: Kind, identity: ObjectId, what: str) -> None:
+        key = identity[:KEY_SIZE]
+        if key not in self._wrong:
+            draft = self._groups.get((kind, what))
+            if draft is None:
+                draft = self._groups[kind, what] = Draft(Severity.DAMAGE, what, noun=_NOUNS[kind])
+                self.drafts.append(draft)
+            draft.keys.add(key)
+            self._wrong[key] = draft
+
+    # ------------------------------------------------------------------ naming files
+
+    def name_files(self, snapshot: ObjectId, record: SnapshotRecord) -> None:
+        """Tell the findings which files of a snapshot they concern."""
+        if record.root_entry is not None and self._is_concerned(record.root_entry):
+            self._concern(record.root_entry, snapshot, b"")
+        run_steps(self._name_below(snapshot, b"", record.root))
+
+    def _name_below(self, snapshot: ObjectId, path: bytes, tree: ObjectId) -> Steps:
+        if not self._trees.get(tree, True) or self._concerned > _MAX_CONCERNED:
+            return
+        draft = self._wrong.get(tree[:KEY_SIZE])
+        if draft is not None:
+            self._concerned += 1
+            draft.concern(snapshot, path)
+            return
+        try:
+            parsed = parse_tree(self._objects.get(tree, Kind.TREE))
+        except IccStoreError:
+            return  # it has changed since it was checked: gc removed the snapshot
+        if not isinstance(parsed, TreePart):
+            for _, part in parsed:
+                yield self._name_below(snapshot, path, part)
+            return
+        for wire in parsed.entries:
+            self._concern(wire, snapshot, join(path, wire[NAME]))
+            below = wire.get(SUBTREE)
+            if below is not None:
+                yield self._name_below(snapshot, join(path, wire[NAME]), below)
+
+    def _is_concerned(self, wire: Wire) -> bool:
+        return any(key in wire and wire[key][:KEY_SIZE] in self._wrong for key, _ in _REFERENCES)
+
+    def _concern(self, wire: Wire, snapshot: ObjectId, path: bytes) -> None:
+        drafts = {id(draft): draft for draft in self._drafts_of(wire)}
+        for draft in drafts.values():
+            self._concerned += 1
+            draft.concern(snapshot, path)
+
+    def _drafts_of(self, wire: Wire) -> Iterable[Draft]:
+        for key, _ in _REFERENCES:
+            draft = self._wrong.get(wire[key][:KEY_SIZE]) if key in wire else None
+            if draft is not None:
+                yield draft
