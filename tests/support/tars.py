@@ -9,18 +9,20 @@ from collections.abc import Iterable
 REGULAR, LINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 
 
-def header(name: bytes, typeflag: bytes = REGULAR, size: int = 0, *, link: bytes = b"", **fields: bytes) -> bytes:
+def header(
+    name: bytes, typeflag: bytes = REGULAR, size: int | bytes = 0, *, link: bytes = b"", **fields: bytes
+) -> bytes:
     """A ustar header with the right checksum. `fields` replace raw bytes: `mode=b"..."`."""
     block = bytearray(512)
     block[: len(name)] = name
     block[100:108] = b"0000644\0"
     block[108:116] = block[116:124] = b"0000000\0"
-    block[124:136] = b"%011o\0" % size
+    block[124:136] = b"%011o\0" % size if isinstance(size, int) else size
     block[136:148] = b"%011o\0" % 1_000_000
     block[156:157] = typeflag
     block[157 : 157 + len(link)] = link
     block[257:265] = b"ustar\x0000"
-    places = {"mode": 100, "uid": 108, "gid": 116, "size": 124, "mtime": 136, "magic": 257, "uname": 265, "tail": 345}
+    places = {"mode": 100, "uid": 108, "gid": 116, "mtime": 136, "magic": 257, "uname": 265, "tail": 345}
     for field, value in fields.items():
         block[places[field] : places[field] + len(value)] = value
     return with_sum(bytes(block))

@@ -23,6 +23,7 @@ MAX_OCTAL_SIZE: Final = 0o77777777777
 _NAME_SIZE, _PREFIX_SIZE = 100, 155
 _POSIX_MAGIC, _GNU_MAGIC = b"ustar\x00", b"ustar "
 _SUM_FIELD = slice(148, 156)
+_OCTAL_DIGITS = b"01234567"
 _BLANK_SUM = b" " * 8
 _LAYOUT = struct.Struct("100s 8s 8s 8s 12s 12s 8s 1s 100s 8s 32s 32s 8s 8s 155s 12x")
 """Fields that are too long are cut, and all are filled up with zero bytes."""
@@ -129,7 +130,10 @@ def read_octal(field: bytes) -> int:
 
 
 def _check_sum(block: bytes) -> None:
-    said = _number(block[_SUM_FIELD])
+    try:
+        said = _number(block[_SUM_FIELD])
+    except ValueError:
+        said = -1
     blank = block[:148] + _BLANK_SUM + block[156:]
     total = sum(blank)
     if said != total and said != total - 256 * sum(byte > 127 for byte in blank):  # some summed signed chars
@@ -148,7 +152,7 @@ def _number(field: bytes) -> int:
     digits = field.split(b"\x00", 1)[0].strip()
     if not digits:
         return 0
-    if not digits.isdigit():
+    if digits.strip(_OCTAL_DIGITS):
         raise ValueError("a header holds a number that is not one")
     return int(digits, 8)
 

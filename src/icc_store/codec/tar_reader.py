@@ -292,7 +292,7 @@ def _xattrs(records: Records) -> dict[bytes, bytes]:
     for key, value in records.items():
         if key.startswith(LIBARCHIVE_XATTR_PREFIX):
             name = unquote_to_bytes(key[len(LIBARCHIVE_XATTR_PREFIX) :])
-            found.setdefault(name, b64decode(value + b"=" * (-len(value) % 4)))
+            found.setdefault(name, b64decode(value + b"=" * (-len(value) % 4), validate=True))
         elif key.startswith(XATTR_PREFIX):
             found[decode_xattr_name(key[len(XATTR_PREFIX) :])] = value
     if any(not name or b"\x00" in name for name in found):

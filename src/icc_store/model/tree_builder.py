@@ -22,6 +22,7 @@ _MADE_UP_MODE = stat.S_IFDIR | 0o755
 _OVERHEAD = 150
 """Bytes that Python needs for an entry beyond its own."""
 
+_SHOWN = 200
 _MAX_HELD = 4 * GIB
 _KINDS = {
     stat.S_IFREG: "a file",
@@ -82,7 +83,7 @@ class TreeBuilder:
         if there is not None:
             before = _kind(_unpack(there.own if isinstance(there, _Directory) else there).wire)
             if before != _kind(wire):
-                raise ValueError(f"{display(path)} is both {before} and {_kind(wire)}")
+                raise ValueError(f"{shown(path)} is both {before} and {_kind(wire)}")
         parent.below[name] = _Directory(packed, made_up=False) if is_directory else packed
         self._hold(len(packed) + len(name))
 
@@ -127,7 +128,7 @@ class TreeBuilder:
         """The directory that a path is in; missing ones on the way are made up."""
         names = parts(path)
         if len(names) >= MAX_TREE_DEPTH:
-            raise ValueError(f"{display(path[:80])}... is deeper than any directory can be")
+            raise ValueError(f"{shown(path)} is deeper than any directory can be")
         node = self._root
         for depth, name in enumerate(names[:-1], 1):
             below = node.below.get(name)
@@ -135,8 +136,8 @@ class TreeBuilder:
                 below = node.below[name] = _Directory(_pack(_made_up(name, placed)), made_up=True)
                 self._hold(len(below.own) + len(name))
             if not isinstance(below, _Directory):
-                used = display(b"/".join(names[:depth]))
-                raise ValueError(f"{used} is {_kind(_unpack(below).wire)} and cannot hold {display(path)}")
+                used = shown(b"/".join(names[:depth]))
+                raise ValueError(f"{used} is {_kind(_unpack(below).wire)} and cannot hold {shown(path)}")
             node = below
         return node
 
@@ -144,6 +145,11 @@ class TreeBuilder:
         self._held += size + _OVERHEAD
         if self._held > _MAX_HELD:
             raise ValueError("there is more in it than fits into memory")
+
+
+def shown(path: bytes) -> str:
+    """A path for a message: one that is too long to read is cut."""
+    return display(path) if len(path) <= _SHOWN else f"{display(path[:_SHOWN])}..."
 
 
 def _subdirectories(directory: _Directory) -> Iterator[_Directory]:

@@ -31,12 +31,12 @@ from icc_store.limits import DEFAULT_LEVEL, GIB, INLINE_XATTRS, WHOLE_FILE_SIZE
 from icc_store.model.closure import closure_is_stored
 from icc_store.model.content_writer import store_stream
 from icc_store.model.entry import GID, HARD_LINK, NAME, SIZE, UID, Entry, Wire, in_order
-from icc_store.model.paths import display, parts
+from icc_store.model.paths import parts
 from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import CollectedMeanwhile, Repository, Run
 from icc_store.model.tar_comment import Remarks, parse_remarks
 from icc_store.model.tar_entries import add_acls, entry_of
-from icc_store.model.tree_builder import Placed, TreeBuilder
+from icc_store.model.tree_builder import Placed, TreeBuilder, shown
 from icc_store.monitor import SILENT, Monitor
 from icc_store.version import VERSION
 
@@ -123,7 +123,7 @@ class _Import:
         except ValueError as error:
             if reader is None or not reader.path:
                 raise ArchiveError(f"{self._name} is not a tar archive: {error}", hint="nothing was stored") from error
-            where = f"at or after {display(reader.path)}"
+            where = f"at or after {shown(reader.path)}"
             raise ArchiveError(f"{self._name}, {where}: {error}", hint="no snapshot was made") from error
         if reader.trailing:
             self._warn(b"", f"{self._name} goes on after its end mark; what follows was not read")
@@ -162,7 +162,7 @@ class _Import:
         """The entry of one more name for what the archive has at `target` already."""
         placed = self._builder.get(target)
         if placed is None:
-            raise ValueError(f"{display(path)} is a hard link to {display(target)}, which is no file before it")
+            raise ValueError(f"{shown(path)} is a hard link to {shown(target)}, which is no file before it")
         first = placed.wire.get(HARD_LINK, target)
         wire: Wire = {key: value for key, value in placed.wire.items() if key != HARD_LINK}
         wire[NAME] = path.rpartition(b"/")[2]
@@ -306,14 +306,14 @@ def _update_with_zeros(update: Callable[[bytes], object], length: int) -> None:
 def _stored_path(name: bytes) -> bytes:
     """The stored path of a member. Raises ValueError for one that would lead out of the directory it is put in."""
     if name.startswith(b"/"):
-        raise ValueError(f"{display(name)} is an absolute path")
+        raise ValueError(f"{shown(name)} is an absolute path")
     if b"\0" in name:
-        raise ValueError(f"{display(name)} has a zero byte in it")
+        raise ValueError(f"{shown(name)} has a zero byte in it")
     names = [part for part in parts(name) if part not in (b"", b".")]
     if b".." in names:
-        raise ValueError(f"{display(name)} leads out of the archive")
+        raise ValueError(f"{shown(name)} leads out of the archive")
     if not name or max(map(len, names), default=0) > _LONGEST_NAME:
-        raise ValueError(f"{display(name[:80]) or 'an empty name'} is not a name that a file can have")
+        raise ValueError(f"{shown(name) or 'an empty name'} is not a name that a file can have")
     return b"/".join(names)
 
 
