@@ -16,6 +16,9 @@ DELTA_GROUP_SIZE = 128 * KIB
 SMALL_BLOCK_SIZE = 2000
 """Stored bytes up to which LMDB packs several values into one page; larger ones take whole pages."""
 
+SMALL_BLOCK_TARGET = 1320
+"""Stored bytes that small blocks are filled up to: three of them fill a page."""
+
 BLOCK_STORED_SIZE = 128 * KIB
 """Stored bytes of a block when there are many: half a page lost at its end is 1.6 %."""
 
@@ -36,7 +39,7 @@ MAX_OBJECTS_PER_FRAME = 8192
 """Files of a few bytes would fill a frame with more objects than a block may have positions."""
 
 # --- delta ------------------------------------------------------------------------------------
-MAX_DELTA_DEPTH = 16
+MAX_DELTA_DEPTH = 32
 MAX_READ_DEPTH = 64
 """A reader follows deeper chains than a writer makes, but not without end."""
 

@@ -44,13 +44,13 @@ def default_memory(home: Path) -> Path:
     return home / ".claude" / "memory"
 
 
-def never_stored(root: Path, home: Path) -> list[bytes]:
+def never_stored(root: Path, home: Path | None) -> list[bytes]:
     """Stored paths below `root` that are never part of its backup: where a memory keeps backups and safety copies.
 
     That is said of the default memory and of a `root` with the same layout; elsewhere directories of these names are
     like any others, and leaving them out would lose them.
     """
-    memories = [default_memory(home)]
+    memories = [] if home is None else [default_memory(home)]
     if (root / "entities").is_dir():
         memories.append(root)
     return stored_below(root, [memory / name for memory in memories for name in _NEVER_IN_A_MEMORY])

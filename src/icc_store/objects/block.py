@@ -98,9 +98,9 @@ def encode_block(repository: bytes, frames: Sequence[Frame]) -> bytes:
     return b"".join((header, checksum(header, directory, payload), directory, payload))
 
 
-def block_overhead(frames: Sequence[Frame]) -> int:
-    """About how many bytes a block of these frames takes beside their stored bytes; never too few."""
-    return HEADER_SIZE + 5 + sum(24 + 37 * len(frame.ids) + KEY_SIZE * len(frame.bases) for frame in frames)
+def directory_size(frame: Frame) -> int:
+    """How many bytes a frame takes in its block's directory."""
+    return len(pack(_directory_row(frame)))
 
 
 def decode_block(data: bytes, repository: bytes) -> Block:

@@ -14,19 +14,22 @@ from icc_store.errors import IccStoreError
 from icc_store.ids import ObjectId
 from icc_store.limits import (
     BLOCK_STORED_SIZE,
+    DEFAULT_LEVEL,
     DELTA_LEVEL,
     DELTA_WORTH,
     KIB,
     LARGE_DELTA_LEVEL,
     MAX_OBJECTS_PER_BLOCK,
     SMALL_BLOCK_SIZE,
+    SMALL_BLOCK_TARGET,
 )
-from icc_store.objects.block import RAW, ZSTD, Frame, block_overhead
+from icc_store.objects.block import HEADER_SIZE, RAW, ZSTD, ZSTD_IDS, Frame, directory_size
 
 _LARGE_DELTA = 256 * KIB
 _RAW_WORTH = 0.98
 _PAGE = 4096
 _PAGE_HEADER = 16
+_ARRAY_HEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +45,80 @@ class Group:
     cost: int = 0
 
 
-def encode_frame(group: Group, level: int) -> Frame:
-    """The frame of a group: as a delta when that pays, else compressed, else as it is. Pure; runs in a pool."""
+def encode_frame(group: Group, level: int, *, ids: bytes = b"") -> Frame:
+    """The frame of a group: as a delta when that pays, else compressed, else as it is. Pure; runs in a pool.
+
+    `ids` are those of the block the frame will stand in, up to its own; trees and lists refer to many of them.
+    """
     plain = b"".join(group.parts)
     lengths = tuple(map(len, group.parts))
-    alone = compress(plain, level)
+    alone = compress(plain, level, ids)
+    codec = ZSTD_IDS if ids else ZSTD
     if group.bases:
-        delta = compress(plain, DELTA_LEVEL if len(plain) < _LARGE_DELTA else LARGE_DELTA_LEVEL, group.base_data)
+        prefix = group.base_data + ids
+        delta = compress(plain, DELTA_LEVEL if len(plain) < _LARGE_DELTA else LARGE_DELTA_LEVEL, prefix)
         if len(delta) <= DELTA_WORTH * len(alone):
-            _check(delta, plain, group.base_data)
-            return Frame(group.kind, ZSTD, group.ids, lengths, delta, group.bases, group.depth, group.cost)
+            _check(delta, plain, prefix)
+            return Frame(group.kind, codec, group.ids, lengths, delta, group.bases, group.depth, group.cost)
     if len(alone) >= _RAW_WORTH * len(plain):
         return Frame(group.kind, RAW, group.ids, lengths, plain)
-    _check(alone, plain, b"")
-    return Frame(group.kind, ZSTD, group.ids, lengths, alone)
+    _check(alone, plain, ids)
+    return Frame(group.kind, codec, group.ids, lengths, alone)
 
 
-def pack_blocks(frames: Sequence[Frame]) -> list[list[Frame]]:
-    """Which frames share a block, in their order.
+class Packer:
+    """Puts frames into blocks, in their order.
 
     Many bytes go into blocks of about BLOCK_STORED_SIZE, which waste little of their last page. The few bytes of a
-    small snapshot go into blocks that share LMDB pages with others, or that fill their own pages to the end.
+    small snapshot go into blocks that share LMDB pages with others, or that fill their own pages to the end. A group
+    of trees or lists that is not a frame yet becomes one when its place is known: what it refers to often stands
+    before it in the same block.
     """
-    sizes = [len(frame.stored) + block_overhead([frame]) for frame in frames]
-    left = sum(sizes)
-    blocks: list[list[Frame]] = []
-    current, objects = 0, 0
-    for frame, size in zip(frames, sizes, strict=True):
-        roomy = left > BLOCK_STORED_SIZE and current + size <= BLOCK_STORED_SIZE
-        fits = roomy or current + size <= _capacity(current)
-        if not blocks or not fits or objects + len(frame.ids) > MAX_OBJECTS_PER_BLOCK:
-            blocks.append([])
-            current, objects = 0, 0
-        blocks[-1].append(frame)
-        current += size
-        objects += len(frame.ids)
-        left -= size
-    return blocks
+
+    def __init__(self, level: int, *, many: bool) -> None:
+        self._level = level
+        self._many = many
+        self.blocks: list[list[Frame]] = []
+        self._size = 0
+        self._ids: list[bytes] = []
+
+    def put(self, item: Frame | Group) -> None:
+        """Add a frame, or a group that becomes one."""
+        frame, size = self._sized(item)
+        if not self.blocks or not self._fits(size) or len(self._ids) + len(frame.ids) > MAX_OBJECTS_PER_BLOCK:
+            self.blocks.append([])
+            self._size, self._ids = HEADER_SIZE + _ARRAY_HEAD, []
+            frame, size = self._sized(item)
+        self.blocks[-1].append(frame)
+        self._size += size
+        self._ids += frame.ids
+
+    def _sized(self, item: Frame | Group) -> tuple[Frame, int]:
+        frame = item
+        if isinstance(frame, Group):
+            frame = encode_frame(frame, self._level, ids=b"".join((*self._ids, *frame.ids)))
+        return frame, len(frame.stored) + directory_size(frame)
+
+    def _fits(self, size: int) -> bool:
+        limit = BLOCK_STORED_SIZE if self._many else 0
+        return self._size + size <= max(limit, _capacity(self._size))
+
+
+def pack_blocks(frames: Sequence[Frame | Group], *, level: int = DEFAULT_LEVEL) -> list[list[Frame]]:
+    """Which frames share a block, in their order."""
+    total = sum(len(frame.stored) if isinstance(frame, Frame) else 0 for frame in frames)
+    packer = Packer(level, many=total > BLOCK_STORED_SIZE)
+    for frame in frames:
+        packer.put(frame)
+    return packer.blocks
 
 
 def _capacity(size: int) -> int:
     """How far a block that has `size` bytes may grow without taking another page."""
+    if size <= SMALL_BLOCK_TARGET:
+        return SMALL_BLOCK_TARGET
     if size <= SMALL_BLOCK_SIZE:
-        return SMALL_BLOCK_SIZE
+        return size
     return -(-(size + _PAGE_HEADER) // _PAGE) * _PAGE - _PAGE_HEADER
 
 

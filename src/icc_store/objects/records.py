@@ -6,6 +6,8 @@ another B-tree with pages of its own. Both can be found by scanning; either is e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from icc_store.codec.hashing import object_id
 from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
@@ -13,7 +15,9 @@ from icc_store.limits import DEFAULT_LEVEL, MAX_OBJECT_SIZE
 from icc_store.objects.block import encode_block
 from icc_store.objects.encoder import Group, encode_frame
 from icc_store.objects.index import pack_row, unpack_row
-from icc_store.store.protocol import Table, WriteTransaction
+from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
+
+_NUMBER_SIZE = 8
 
 
 def append_record(txn: WriteTransaction, repository: bytes, kind: Kind, data: bytes) -> ObjectId:
@@ -28,8 +32,14 @@ def append_record(txn: WriteTransaction, repository: bytes, kind: Kind, data: by
     number = txn.append_block(encode_block(repository, [frame]))
     txn.insert_rows([pack_row(identity[:KEY_SIZE], number, 0)])
     if kind == Kind.SNAPSHOT:
-        txn.put(Table.COPIES, identity[:KEY_SIZE], encode_block(repository, [frame]))
+        txn.put(Table.COPIES, _copy_key(number, identity), encode_block(repository, [frame]))
     return identity
+
+
+def copies(txn: ReadTransaction) -> Iterator[tuple[bytes, bytes]]:
+    """The second copies of snapshot records: the first 16 bytes of the id, and a whole block."""
+    for key, data in txn.items(Table.COPIES):
+        yield key[_NUMBER_SIZE:], data
 
 
 def remove_record(txn: WriteTransaction, identity: ObjectId) -> int:
@@ -41,6 +51,12 @@ def remove_record(txn: WriteTransaction, identity: ObjectId) -> int:
         freed += len(txn.block(number) or b"")
         txn.delete_rows([row])
         txn.delete_block(number)
-    freed += len(txn.get(Table.COPIES, identity[:KEY_SIZE]) or b"")
-    txn.delete(Table.COPIES, identity[:KEY_SIZE])
+    for key in [key for key, _ in txn.items(Table.COPIES) if key[_NUMBER_SIZE:] == identity[:KEY_SIZE]]:
+        freed += len(txn.get(Table.COPIES, key) or b"")
+        txn.delete(Table.COPIES, key)
     return freed
+
+
+def _copy_key(number: int, identity: ObjectId) -> bytes:
+    """The block's number comes first, so that copies are appended and their pages fill up."""
+    return number.to_bytes(_NUMBER_SIZE) + identity[:KEY_SIZE]

@@ -27,6 +27,7 @@ from icc_store.limits import (
     MAX_DELTA_DEPTH,
     MAX_OBJECT_SIZE,
     MAX_OBJECTS_PER_FRAME,
+    MIB,
     PENDING_BYTES,
     SOLID_FRAME_SIZE,
 )
@@ -39,6 +40,9 @@ from icc_store.store.protocol import Store, WriteTransaction
 _SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
 _INLINE_BYTES = SOLID_FRAME_SIZE
 """Work smaller than this is done in the caller's thread: starting a pool costs more."""
+
+_HELD_BYTES = MIB
+"""Trees and lists that wait for their place in a block, so that they can be compressed behind the ids there."""
 
 
 class CollectedMeanwhile(Exception):
@@ -58,8 +62,6 @@ class WriterCounters:
     stored_bytes: int = 0
     blocks: int = 0
     delta_objects: int = 0
-    delta_plain_bytes: int = 0
-    delta_stored_bytes: int = 0
 
 
 @dataclass
@@ -104,7 +106,8 @@ class ObjectWriter:
         self._run: _DeltaRun | None = None
         self._jobs: deque[tuple[Future[Frame], int]] = deque()
         self._in_jobs = 0
-        self._frames: list[Frame] = []
+        self._frames: list[Frame | Group] = []
+        self._held = 0
         self._frame_bytes = 0
         self.counters = WriterCounters()
 
@@ -154,7 +157,7 @@ class ObjectWriter:
             self._seal_queue(kind)
         while self._jobs:
             self._collect()
-        blocks = [(encode_block(self._repository, part), part) for part in pack_blocks(self._frames)]
+        blocks = [(encode_block(self._repository, part), part) for part in pack_blocks(self._frames, level=self._level)]
         if not blocks and finish is None:
             return
         added = sum(len(data) for data, _ in blocks)
@@ -172,9 +175,10 @@ class ObjectWriter:
         self._drop_waiting()  # only now: a commit that raised can be tried again
         self._reader.renew()
         self.counters.blocks += len(blocks)
+        self.counters.delta_objects += sum(len(frame.ids) for _, part in blocks for frame in part if frame.bases)
 
     def _drop_waiting(self) -> None:
-        self._frames, self._frame_bytes = [], 0
+        self._frames, self._frame_bytes, self._held = [], 0, 0
         self._pending.clear()
 
     def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
@@ -262,6 +266,10 @@ class ObjectWriter:
             self._submit(Group(kind, tuple(ids), tuple(parts)), size)
 
     def _submit(self, group: Group, size: int) -> None:
+        if group.kind in (Kind.TREE, Kind.LIST) and self._held + size <= _HELD_BYTES:
+            self._held += size
+            self._frames.append(group)
+            return
         if self._pool is None:
             if size < _INLINE_BYTES:
                 self._take(encode_frame(group, self._level))
@@ -280,10 +288,6 @@ class ObjectWriter:
     def _take(self, frame: Frame) -> None:
         self._frames.append(frame)
         self._frame_bytes += len(frame.stored)
-        if frame.bases:
-            self.counters.delta_objects += len(frame.ids)
-            self.counters.delta_plain_bytes += frame.plain_size
-            self.counters.delta_stored_bytes += len(frame.stored)
 
 
 def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence[Frame]]]) -> None:

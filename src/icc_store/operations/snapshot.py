@@ -203,7 +203,7 @@ class _Task:
             prefix = options.as_path
             if not single and len(self._paths) > 1:
                 prefix = b"/".join(filter(None, (options.as_path, bytes(path).lstrip(b"/"))))
-            left_out = [*stored_below(path, [self._repository.path]), *never_stored(path, options.home or path)]
+            left_out = [*stored_below(path, [self._repository.path]), *never_stored(path, options.home)]
             never += [b"/".join(filter(None, (prefix, below))) for below in left_out]
         return Excludes(
             options.exclude, caches=options.exclude_caches, larger_than=options.exclude_larger_than, never=never
