@@ -62,6 +62,20 @@ def archive(*members: bytes) -> bytes:
     return b"".join(members) + bytes(1024)
 
 
+ONE_ZERO = {b"GNU.sparse.major": b"1", b"GNU.sparse.minor": b"0", b"GNU.sparse.name": b"s"}
+"""Records of a sparse member whose map stands before its data."""
+
+
+def sparse(records: dict[bytes, bytes], data: bytes) -> bytes:
+    """A member that its records say is sparse."""
+    return pax(records) + member(b"s", data)
+
+
+def sparse_one_zero(real: int, text: bytes, data: bytes = b"") -> bytes:
+    """A sparse member in version 1.0: its real size, the text of its map, its data."""
+    return sparse(ONE_ZERO | {b"GNU.sparse.realsize": b"%d" % real}, filled(text) + data)
+
+
 def of_tarfile(members: Iterable[tuple[tarfile.TarInfo, bytes]], form: int) -> bytes:
     """An archive by Python's tarfile."""
     out = io.BytesIO()
