@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.errors import BusyError, DiskFull, ReadOnlyRepository
+from icc_store.errors import IccStoreError
 from icc_store.ids import ObjectId
 from icc_store.model.checkup import (
     disown,
@@ -28,7 +28,7 @@ from icc_store.model.record import Snapshot, SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.verify_blocks import BlockCheck
-from icc_store.operations.verify_findings import AffectedFile, Draft, Finding, Severity
+from icc_store.operations.verify_findings import AffectedFile, Draft, Finding, Severity, reason
 from icc_store.operations.verify_index import RowsByBlock
 from icc_store.operations.verify_records import Records, check_records, check_unlisted
 from icc_store.operations.verify_trees import TreeCheck
@@ -36,8 +36,6 @@ from icc_store.operations.verify_trees import TreeCheck
 __all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "verify"]
 
 _TRIES = 3
-_CANNOT_WRITE = (ReadOnlyRepository, DiskFull, BusyError)
-"""No reason to fail: what was found counts all the same."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +173,13 @@ class _Check:
             there = array("Q", (number for number, _ in self._repository.objects.transaction.block_sizes()))
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             self._repository.objects.renew()
-            self.drafts.append(Draft(Severity.DAMAGE, f"the table of blocks is damaged: {error}"))
+            what = f"the table of blocks is damaged: {reason(error)}"
+            self.drafts.append(Draft(Severity.DAMAGE, what, in_database=True))
             return
         for number in there:
             rows.take(number)
         for number, left in rows.without_block():
-            self.blocks.confirm_orphans(number, left)
+            self.blocks.confirm(number, left)
         self.drafts += self.blocks.drafts
 
     # ------------------------------------------------------------------ trees
@@ -197,7 +196,7 @@ class _Check:
         wrong: list[ObjectId] = []
         for _ in range(_TRIES):
             before = removals_so_far(self._repository)
-            known = {key: draft for draft in self.blocks.drafts for key in draft.keys}
+            known = self._damaged()
             trees = self._tree_check(known, read_content=read_content)
             wrong = [one for one, record in snapshots.items() if not trees.check(record)]
             self.trees = trees
@@ -209,16 +208,35 @@ class _Check:
             self.trees.name_files(one, snapshots[one])
         self.drafts += self.trees.drafts
 
+    def _damaged(self) -> dict[bytes, Draft]:
+        """The objects of which no copy can be read, by the first 16 bytes of their ids."""
+        drafts = self.blocks.drafts
+        bad = {row for draft in drafts for row in draft.rows}
+        known = {key: draft for draft in drafts for key in draft.keys}
+        return {key: draft for key, draft in known.items() if not self._has_other(key, bad)}
+
+    def _has_other(self, key: bytes, bad: set[bytes]) -> bool:
+        try:
+            for row in self._repository.objects.transaction.rows(key):
+                if not row.startswith(key):
+                    break
+                if row not in bad:
+                    return True
+        except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._repository.objects.renew()
+        return False
+
     # ------------------------------------------------------------------ afterwards
 
     def _mend(self) -> int:
         """Let go of what is damaged. Returns the number of index rows removed."""
-        if not any(draft.severity is Severity.DAMAGE for draft in self.drafts):
+        damage = [draft for draft in self.drafts if draft.severity is Severity.DAMAGE]
+        if not damage or any(draft.in_database for draft in damage):
             return 0
         rows = sorted({row for draft in self.drafts for row in draft.rows})
         try:
             disown(self._repository, rows)
-        except _CANNOT_WRITE as error:
+        except IccStoreError as error:
             self._monitor.note(f"what is damaged keeps its index rows: {error.message}")
             return 0
         return len(rows)
@@ -235,5 +253,5 @@ class _Check:
             elif following is None and not self._options.structure:
                 last = max((record.seq for record in self.records.snapshots.values()), default=0)
                 remember_all_verified(self._repository, last)
-        except _CANNOT_WRITE as error:
+        except IccStoreError as error:  # read-only, full or busy is no reason to fail
             self._monitor.note(f"that it was verified is not noted in the repository: {error.message}")

@@ -22,7 +22,7 @@ from icc_store.monitor import Monitor
 from icc_store.objects.block import Block, decode_block
 from icc_store.objects.index import unpack_row
 from icc_store.objects.reader import ObjectReader
-from icc_store.operations.verify_findings import Draft, Severity
+from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 from icc_store.operations.verify_index import RowsByBlock
 
 _BASE_CACHE = 8 * MIB
@@ -43,6 +43,7 @@ class BlockReport:
     ids: list[ObjectId] = field(default_factory=list)
     bad: dict[int, str] = field(default_factory=dict)
     problem: str = ""
+    in_database: bool = False
     plain_bytes: int = 0
     records: list[ObjectId] = field(default_factory=list)
 
@@ -77,7 +78,9 @@ class BlockCheck:
             while jobs:
                 self._take(jobs.popleft().result(), rows)
         for number, left in rows.without_block():
-            self.confirm_orphans(number, left)
+            self.confirm(number, left)
+        if rows.damaged:
+            self.drafts.append(Draft(Severity.DAMAGE, f"the index is damaged: {rows.damaged}", in_database=True))
 
     def _read(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         """All blocks of the range. Where LMDB cannot go on, each number is asked for by itself."""
@@ -98,7 +101,8 @@ class BlockCheck:
                 yield from read
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             objects.renew()
-            self.drafts.append(Draft(Severity.DAMAGE, f"the table of blocks is damaged at block {start}: {error}"))
+            what = f"the table of blocks is damaged at block {start}: {reason(error)}"
+            self.drafts.append(Draft(Severity.DAMAGE, what, in_database=True))
             yield from self._read_one_by_one(start, end)
 
     def _read_one_by_one(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
@@ -116,13 +120,7 @@ class BlockCheck:
         """Count a report and keep what is wrong. Returns the stored size of the block."""
         found = rows.take(report.number)
         if report.problem or report.bad or _wrong_rows(report, found):
-            try:
-                self._confirm(report.number, found)
-            except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
-                self._repository.objects.renew()
-                self.drafts.append(
-                    self._draft(f"block {report.number} cannot be looked up: {error}", report.number, found)
-                )
+            self.confirm(report.number, found)
         self.blocks += 1
         self.objects += len(report.ids)
         self.stored_bytes += report.size
@@ -131,22 +129,26 @@ class BlockCheck:
         self._monitor.advance(0, report.size, b"")
         return report.size
 
-    def _confirm(self, number: int, rows: list[bytes]) -> None:
-        """Look at a block again, in a new view, and note what is still wrong."""
+    def confirm(self, number: int, rows: list[bytes]) -> None:
+        """Look at a block and the index rows into it again, in a new view, and note what is wrong with them now."""
         objects = self._repository.objects
         objects.forget()
         self._reader().forget()
         try:
-            data = objects.transaction.block(number)
+            self._note(number, objects.transaction.block(number), self._still_there(rows))
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             objects.renew()
-            self.drafts.append(self._draft(f"block {number} cannot be read: {error}", number, rows))
-            return
+            draft = self._draft(f"block {number} cannot be read: {reason(error)}", number, rows)
+            draft.in_database = of_database(error)
+            self.drafts.append(draft)
+
+    def _note(self, number: int, data: bytes | None, rows: list[bytes]) -> None:
         if data is None:
-            self.confirm_orphans(number, rows)
+            if rows:
+                what = f"block {number} is missing; the index has {len(rows)} objects in it"
+                self.drafts.append(self._draft(what, number, rows))
             return
         report = self._check(number, data)
-        rows = self._still_there(rows)
         if report.problem:
             self.drafts.append(self._draft(f"block {number} is damaged: {report.problem}", number, rows))
             return
@@ -156,21 +158,12 @@ class BlockCheck:
             self.drafts.append(self._draft(what, number, wrong))
         if report.bad:
             broken = [row for row in rows if row not in wrong and unpack_row(row)[1].position in report.bad]
-            reason = next(iter(report.bad.values()))
-            what = f"block {number}: {len(report.bad)} of {len(report.ids)} objects cannot be read: {reason}"
+            why = next(iter(report.bad.values()))
+            what = f"block {number}: {len(report.bad)} of {len(report.ids)} objects cannot be read: {why}"
             draft = self._draft(what, number, broken)
+            draft.in_database = report.in_database
             draft.keys.update(report.ids[position][:KEY_SIZE] for position in report.bad)
             self.drafts.append(draft)
-
-    def confirm_orphans(self, number: int, rows: list[bytes]) -> None:
-        """Note rows into a block that is not there, when they still are."""
-        self._repository.objects.renew()
-        if self._repository.objects.transaction.block(number) is not None:
-            return
-        rows = self._still_there(rows)
-        if rows:
-            what = f"block {number} is missing; the index has {len(rows)} objects in it"
-            self.drafts.append(self._draft(what, number, rows))
 
     def _still_there(self, rows: list[bytes]) -> list[bytes]:
         """Those of the index rows that a new view has as well."""
@@ -187,7 +180,7 @@ class BlockCheck:
         try:
             block = decode_block(data, self._repository.header.repository)
         except (IccStoreError, ValueError) as error:
-            report.problem = error.message if isinstance(error, IccStoreError) else str(error)
+            report.problem = reason(error)
             return report
         for at, frame in enumerate(block.frames):
             first = len(report.ids)
@@ -197,8 +190,8 @@ class BlockCheck:
             try:
                 plain = self._reader().frame_plain(number, block, at)
             except Exception as error:  # noqa: BLE001 - a base may stand on a page that LMDB cannot read
-                reason = error.message if isinstance(error, IccStoreError) else str(error)
-                report.bad.update(dict.fromkeys(range(first, len(report.ids)), reason))
+                report.bad.update(dict.fromkeys(range(first, len(report.ids)), reason(error)))
+                report.in_database |= of_database(error)
                 continue
             report.plain_bytes += len(plain)
             _prove(report, block, at, plain, first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from icc_store.errors import BlockDamaged, IccStoreError, ObjectMissing
 from icc_store.ids import ObjectId
 
 SHOWN_FILES = 20
@@ -42,6 +43,16 @@ class Finding:
     files_total: int = 0
 
 
+def reason(error: Exception) -> str:
+    """What an error says, without the advice."""
+    return error.message if isinstance(error, IccStoreError) else str(error)
+
+
+def of_database(error: Exception) -> bool:
+    """Whether an error says that the database is broken, and not something stored in it."""
+    return not isinstance(error, BlockDamaged | ObjectMissing | ValueError)
+
+
 @dataclass
 class Draft:
     """A finding in the making. Objects are named by the first 16 bytes of their ids."""
@@ -54,6 +65,8 @@ class Draft:
     keys: set[bytes] = field(default_factory=set)
     rows: list[bytes] = field(default_factory=list)
     """Index rows that must go so that the objects are stored again."""
+    in_database: bool = False
+    """The database itself is broken there: writing to it could make that worse."""
     files: list[AffectedFile] = field(default_factory=list)
     files_total: int = 0
 

@@ -13,7 +13,7 @@ from icc_store.model.checkup import annotation_rows, copies, snapshot_rows
 from icc_store.model.record import SnapshotRecord, unpack_annotation
 from icc_store.model.repository import Repository
 from icc_store.objects.block import RAW, decode_block
-from icc_store.operations.verify_findings import Draft, Severity
+from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 
 
 @dataclass
@@ -68,8 +68,8 @@ def _read(repository: Repository, identity: ObjectId, found: Records, whole: set
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
         rest = "its second copy is whole" if identity[:KEY_SIZE] in whole else "so is its second copy"
-        what = f"the record of snapshot {identity.hex()[:12]} cannot be read ({_message(error)}); {rest}"
-        draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]})
+        what = f"the record of snapshot {identity.hex()[:12]} cannot be read ({reason(error)}); {rest}"
+        draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}, in_database=of_database(error))
         draft.concern(identity, b"")
         found.drafts.append(draft)
         return None
@@ -84,10 +84,12 @@ def _check_copies(repository: Repository, found: Records) -> set[bytes]:
                 _check_copy(repository, key, data)
                 whole.add(key)
             except (IccStoreError, ValueError) as error:
-                what = f"the second copy of the record of snapshot {key.hex()[:12]} is damaged: {_message(error)}"
+                what = f"the second copy of the record of snapshot {key.hex()[:12]} is damaged: {reason(error)}"
                 found.drafts.append(Draft(Severity.DAMAGE, what, keys={key}))
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
-        found.drafts.append(Draft(Severity.DAMAGE, f"the table of copies is damaged: {_message(error)}"))
+        found.drafts.append(
+            Draft(Severity.DAMAGE, f"the table of copies is damaged: {reason(error)}", in_database=True)
+        )
     repository.objects.renew()
     return whole
 
@@ -110,8 +112,9 @@ def _check_annotations(repository: Repository, found: Records, listed: set[bytes
             annotation = unpack_annotation(repository.objects.get(identity, Kind.ANNOTATION))
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             repository.objects.renew()
-            what = f"annotation {int.from_bytes(key)} cannot be read: {_message(error)}"
-            found.drafts.append(Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}))
+            what = f"annotation {int.from_bytes(key)} cannot be read: {reason(error)}"
+            draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}, in_database=of_database(error))
+            found.drafts.append(draft)
             continue
         about = annotation.snapshot.hex()[:12]
         if annotation.seq != int.from_bytes(key):
@@ -129,13 +132,11 @@ def _listed(repository: Repository, found: Records, rows: Callable[..., _Rows], 
         return rows(repository.objects.transaction)
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
-        found.drafts.append(Draft(Severity.DAMAGE, f"the table of {table} is damaged: {_message(error)}"))
+        found.drafts.append(
+            Draft(Severity.DAMAGE, f"the table of {table} is damaged: {reason(error)}", in_database=True)
+        )
         return []
 
 
 def _inconsistent(what: str) -> Draft:
     return Draft(Severity.INCONSISTENCY, what)
-
-
-def _message(error: Exception) -> str:
-    return error.message if isinstance(error, IccStoreError) else str(error)

@@ -19,7 +19,7 @@ from icc_store.model.tree import TreePart, parse_tree
 from icc_store.monitor import Monitor
 from icc_store.objects.index import is_base_row
 from icc_store.operations.steps import Steps, run_steps
-from icc_store.operations.verify_findings import Draft, Severity
+from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 
 _MAX_CONCERNED = 100_000
 """Files that are looked up to be named or counted; beyond, it is enough to know that it is very many."""
@@ -145,9 +145,8 @@ class TreeCheck:
             return data
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             self._objects.renew()
-            self._note(
-                kind, identity, f"cannot be read: {error.message if isinstance(error, IccStoreError) else error}"
-            )
+            self._note(kind, identity, f"cannot be read: {reason(error)}")
+            self._wrong[identity[:KEY_SIZE]].in_database |= of_database(error)
             return None
 
     def _note(self, kind: Kind, identity: ObjectId, what: str) -> None:
