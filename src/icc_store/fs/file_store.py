@@ -113,8 +113,7 @@ class FileStore:
         if data:
             base: ObjectId | None = earlier.get(CHUNK) if earlier is not None else None
             identity = chunk_id(data)
-            if identity != base or not self._adder.has(identity):
-                self._add(Kind.CHUNK, data, identity=identity, bases=(base,) if base is not None else ())
+            self._add(Kind.CHUNK, data, identity=identity, bases=(base,) if base is not None else ())
             wire[CHUNK] = identity
         if attributes:
             self.attributes(wire, attributes)
