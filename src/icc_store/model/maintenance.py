@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
+from icc_store.codec.serial import unpack
 from icc_store.errors import UsageError
-from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.ids import ID_SIZE, Kind, ObjectId
 from icc_store.model.record import unpack_annotation, unpack_record
 from icc_store.model.repository import EPOCH_KEY, Repository, counter_key
-from icc_store.objects.index import is_base_row
 from icc_store.objects.records import append_record, remove_record
 from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
 
@@ -18,17 +18,19 @@ __all__ = (
     "annotation_ids",
     "bump_epoch",
     "copied_up_to",
-    "drop_stale_seen",
+    "drop_seen",
     "insert_annotation",
     "insert_snapshot",
     "remember_copied",
     "remove_snapshots",
     "snapshot_ids",
+    "stale_seen",
 )
 
 _NUMBER_SIZE = 8
 _COPIED = b"copied "
-_TREE_SIZE = 32
+_ARRAYS = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
+"""First bytes of a MessagePack array."""
 
 
 def bump_epoch(txn: WriteTransaction) -> None:
@@ -62,17 +64,27 @@ def remove_snapshots(repository: Repository, txn: WriteTransaction, gone: Collec
     return freed
 
 
-def drop_stale_seen(txn: WriteTransaction) -> int:
-    """Remove what former runs saw of trees that are no longer stored. Returns how many rows went."""
-    stale = []
-    for key, row in txn.items(Table.SEEN):
-        if len(row) > _TREE_SIZE:
-            found = txn.row(row[:KEY_SIZE])
-            if found is None or is_base_row(found):
-                stale.append(key)
-    for key in stale:
+def stale_seen(txn: ReadTransaction, is_live: Callable[[ObjectId], bool]) -> list[bytes]:
+    """Keys of what former runs saw of trees that are not live any more."""
+    rows = [(key, ObjectId(row[:ID_SIZE])) for key, row in txn.items(Table.SEEN) if not _lists_parts(row)]
+    return [key for key, tree in rows if not is_live(tree)]  # only now: asking may end the transaction
+
+
+def drop_seen(txn: WriteTransaction, keys: Iterable[bytes]) -> None:
+    """Let the next run look at these anew."""
+    for key in keys:
         txn.delete(Table.SEEN, key)
-    return len(stale)
+
+
+def _lists_parts(row: bytes) -> bool:
+    """Whether a row lists the parts of a large directory, the first of them as an empty name, and names no tree."""
+    if not row or row[0] not in _ARRAYS:
+        return False
+    try:
+        firsts = unpack(row)
+    except ValueError:
+        return False
+    return isinstance(firsts, list) and firsts[:1] == [b""]
 
 
 def copied_up_to(repository: Repository, instance: bytes) -> int:

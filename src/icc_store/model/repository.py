@@ -53,9 +53,8 @@ class Repository:
 
     def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
         """Snapshots in the order they were committed; forgotten ones only when asked for. Raises DamageError."""
-        txn = self.objects.transaction
         notes: dict[ObjectId, list[Annotation]] = {}
-        for _, identity in txn.items(Table.ANNOTATIONS):
+        for _, identity in list(self.objects.transaction.items(Table.ANNOTATIONS)):  # reading may end the transaction
             annotation = unpack_annotation(self.objects.get(ObjectId(identity), Kind.ANNOTATION))
             notes.setdefault(annotation.snapshot, []).append(annotation)
         found = []

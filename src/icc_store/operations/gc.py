@@ -10,13 +10,7 @@ from datetime import tzinfo
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.ids import ObjectId
-from icc_store.model.maintenance import (
-    annotation_ids,
-    bump_epoch,
-    drop_stale_seen,
-    remove_snapshots,
-    snapshot_ids,
-)
+from icc_store.model.maintenance import annotation_ids, bump_epoch, remove_snapshots, snapshot_ids
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -70,19 +64,17 @@ def collect(
     policy = options.policy or default_policy()
     decisions = decide(repository.snapshots(), policy, now_ns=now, zone=options.time_zone)
     leaving = [decision.snapshot for decision in decisions if not decision.keep]
-    if leaving and not options.dry_run:
-        repository.annotate_all([(snapshot.id, Subject.FORGOTTEN, True) for snapshot in leaving])
     removed, waiting = _due(repository, leaving, options, now)
-    if not options.dry_run:
-        removed = _remove(repository, options, now)
-    gone = {snapshot.id for snapshot in removed}
     monitor.phase("mark")
-    task = _Collection(repository, gone, monitor)
+    task = _Collection(repository, removed, monitor)  # whatever is missing shows here, before anything has changed
     if options.dry_run:
         counters = task.sweep.plan()
     else:
+        if leaving:
+            repository.annotate_all([(snapshot.id, Subject.FORGOTTEN, True) for snapshot in leaving])
+        removed = _remove(repository, options, now)
+        task.spare_all_but(removed)
         counters = task.sweep.run()
-        _tidy(repository, counters)
     return GcResult(
         tuple(decisions), tuple(removed), tuple(waiting), counters, repository.store.reusable_bytes(), options.dry_run
     )
@@ -91,29 +83,40 @@ def collect(
 class _Collection:
     """Marks and sweep of one run."""
 
-    def __init__(self, repository: Repository, gone: set[ObjectId], monitor: Monitor) -> None:
+    def __init__(self, repository: Repository, going: list[Snapshot], monitor: Monitor) -> None:
         self._repository = repository
-        self._gone = gone
+        self.spare_all_but(going)
         self._marked: set[ObjectId] = set()
         self._marks = Marks(repository.objects, monitor)
         self.refresh()
         self.sweep = Sweep(repository, self._marks, self.refresh, monitor)
 
-    def refresh(self) -> None:
-        """Mark what snapshots need that were not there when last looked."""
+    def spare_all_but(self, going: list[Snapshot]) -> None:
+        """Say which snapshots are on their way out; what is looked at next marks what all others need."""
+        self._gone = {snapshot.id for snapshot in going}
+
+    def refresh(self) -> list[ObjectId]:
+        """Mark what snapshots need that were not there when last looked, and what living runs write against.
+
+        Returns the ids of the snapshots that are marked now, and of those on their way out.
+        """
         self._repository.objects.renew()
-        known = snapshot_ids(self._repository.objects.transaction)
+        txn = self._repository.objects.transaction
+        known, last = snapshot_ids(txn), txn.last_block()
+        lowest = self._repository.store.lowest_writer()  # after the view: who begins later has written none of these
+        if lowest is not None:
+            self._marks.hold(range(lowest, last + 1))
         fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
-        if fresh:
-            self._marks.mark_trees(self._repository.record(identity).root for identity in fresh)
-            self._marks.mark_bases()
-            self._marked.update(fresh)
+        self._marks.mark_trees(self._repository.record(identity).root for identity in fresh)
+        self._marks.mark_bases()
+        self._marked.update(fresh)
+        return known
 
 
 def _due(
     repository: Repository, leaving: list[Snapshot], options: GcOptions, now: int
 ) -> tuple[list[Snapshot], list[Snapshot]]:
-    """Forgotten snapshots whose time is over, and those still waiting. A rehearsal counts what would be forgotten."""
+    """Forgotten snapshots whose time is over, and those still waiting; `leaving` are forgotten from now on."""
     at_once = options.undelete_hours <= 0
     limit = now - options.undelete_hours * _HOUR_NS
     over: list[Snapshot] = []
@@ -121,8 +124,7 @@ def _due(
     for snapshot in repository.snapshots(forgotten=True):
         if snapshot.forgotten_ns is not None:
             (over if at_once or snapshot.forgotten_ns <= limit else waiting).append(snapshot)
-    if options.dry_run:
-        (over if at_once else waiting).extend(leaving)
+    (over if at_once else waiting).extend(leaving)
     return over, waiting
 
 
@@ -142,10 +144,3 @@ def _remove(repository: Repository, options: GcOptions, now: int) -> list[Snapsh
         repository.objects.forget()
         if current:
             return due
-
-
-def _tidy(repository: Repository, counters: SweepCounters) -> None:
-    if counters.objects_removed:
-        with repository.store.write() as txn:
-            drop_stale_seen(txn)
-        repository.objects.renew()

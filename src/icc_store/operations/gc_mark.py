@@ -26,6 +26,7 @@ class Marks:
         """Bits of the objects that snapshots need, by block."""
         self.bases: dict[int, int] = {}
         """Bits of the objects that others are written against, by block. One object may stand in both."""
+        self._held: dict[int, int] = {}
         self._scanned: dict[int, int] = {}
         self.version = 0
         """Grows with every new mark."""
@@ -51,13 +52,24 @@ class Marks:
         self.version += 1
         return True
 
+    def hold(self, numbers: Iterable[int]) -> None:
+        """Count all objects of these blocks as marked where it is about what they are written against.
+
+        A living run has stored them, and no snapshot refers to them yet. They themselves are left alone anyway.
+        """
+        for number in numbers:
+            if number not in self._held:
+                block = self._objects.block(number)
+                self._held[number] = 0 if block is None else (1 << len(block.ids)) - 1
+
     def mark_bases(self) -> None:
         """Mark what the marked objects are written against, and what that is written against."""
-        pending = [number for number in self.live if self._scanned.get(number) != self._bits(number)]
+        marked = (*self.live, *self._held)
+        pending = [number for number in marked if self._scanned.get(number, 0) != self._bits(number)]
         while pending:
             number = pending.pop()
             bits = self._bits(number)
-            if self._scanned.get(number) == bits:
+            if self._scanned.get(number, 0) == bits:
                 continue
             self._scanned[number] = bits
             block = self._objects.block(number)
@@ -72,7 +84,13 @@ class Marks:
                 bit = 1 << location.position
                 if not self.bases.get(location.block, 0) & bit:
                     self.bases[location.block] = self.bases.get(location.block, 0) | bit
+                    self.version += 1
                     pending.append(location.block)
+
+    def is_live(self, identity: ObjectId) -> bool:
+        """Whether a marked snapshot needs this object."""
+        location = self._objects.locate(identity)
+        return location is not None and bool(self.live.get(location.block, 0) >> location.position & 1)
 
     def moved(self, number: int, base_flags: list[bool]) -> None:
         """A new block holds needed objects that stood elsewhere; the flags say which are needed as bases only."""
@@ -82,7 +100,7 @@ class Marks:
         self.bases[number] = bases
 
     def _bits(self, number: int) -> int:
-        return self.live.get(number, 0) | self.bases.get(number, 0)
+        return self.live.get(number, 0) | self.bases.get(number, 0) | self._held.get(number, 0)
 
 
 def frame_bits(block: Block, number: int) -> int:

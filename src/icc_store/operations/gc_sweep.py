@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind
+from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
 from icc_store.limits import BATCH_BYTES, DEFAULT_LEVEL
-from icc_store.model.maintenance import WriteTransaction, bump_epoch, snapshot_ids
+from icc_store.model.maintenance import WriteTransaction, bump_epoch, drop_seen, snapshot_ids, stale_seen
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import RAW, ZSTD, Block, Frame, encode_block
@@ -67,8 +67,10 @@ class _Batch:
 class Sweep:
     """One sweep over all blocks."""
 
-    def __init__(self, repository: Repository, marks: Marks, refresh: Callable[[], None], monitor: Monitor) -> None:
-        """`refresh` marks what snapshots need that were committed since it was last called."""
+    def __init__(
+        self, repository: Repository, marks: Marks, refresh: Callable[[], list[ObjectId]], monitor: Monitor
+    ) -> None:
+        """`refresh` marks what has come up since it was last called, and says which snapshots it looked at."""
         self._repository = repository
         self._objects = repository.objects
         self._marks = marks
@@ -99,12 +101,17 @@ class Sweep:
         return total
 
     def _drop_parents(self) -> bool:
-        """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks."""
-        self._refresh()
-        txn = self._objects.transaction
+        """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks.
+
+        What former runs saw of dead trees goes with them: a run must not trust such a tree when another one, which may
+        end without a snapshot, stores it again.
+        """
+        known, version = self._refresh(), self._marks.version
         gone: list[bytes] = []
         only_bases: list[bytes] = []
-        for number, block in self._blocks(1, txn.last_block()):
+        last = 0
+        for number, block in self._blocks(1, self._objects.transaction.last_block()):
+            last = number
             needed, base_only = self._needed(number)
             for frame_number, frame in enumerate(block.frames):
                 if frame.kind in (Kind.TREE, Kind.LIST):
@@ -112,9 +119,15 @@ class Sweep:
                     gone += rows_into(self._objects.transaction, number, block.ids, bits & ~needed)
                     only_bases += rows_into(self._objects.transaction, number, block.ids, bits & base_only)
         only_bases = [row for row in only_bases if not is_base_row(row)]
-        if not gone and not only_bases:
+        stale = stale_seen(self._objects.transaction, self._marks.is_live)
+        if not gone and not only_bases and not stale:
             return True
-        return self._commit(lambda txn: _replace_rows(txn, gone, only_bases), self._objects.transaction.last_block())
+
+        def act(txn: WriteTransaction) -> None:
+            _replace_rows(txn, gone, only_bases)
+            drop_seen(txn, stale)
+
+        return self._commit(act, last, known, version)
 
     def _blocks(self, start: int, end: int) -> Iterator[tuple[int, Block]]:
         """Content blocks that may be touched, in order."""
@@ -203,7 +216,7 @@ class Sweep:
 
     def _execute(self, batch: _Batch) -> bool:
         """Carry out a batch. False when it must be planned anew, because something changed."""
-        self._refresh()
+        known = self._refresh()
         if batch.marked != self._marks.version:
             return False
         if not (batch.removed or batch.trimmed):
@@ -230,19 +243,26 @@ class Sweep:
             for number, _ in batch.removed:
                 txn.delete_block(number)
 
-        if not self._commit(act, batch.last):
+        if not self._commit(act, batch.last, known, batch.marked):
             return False
         for number, base_flags in moved:
             self._marks.moved(number, base_flags)
         return True
 
-    def _commit(self, act: Callable[[WriteTransaction], None], last: int) -> bool:
-        """Do it in one transaction, unless a snapshot or a writer has come up since it was planned."""
-        known = snapshot_ids(self._objects.transaction)
+    def _commit(
+        self, act: Callable[[WriteTransaction], None], last: int, known: list[ObjectId], version: int
+    ) -> bool:
+        """Do it in one transaction, unless something has come up since it was planned.
+
+        It was planned on marks of this version, made of these snapshots, and touches blocks up to `last`.
+        """
         try:
             with self._repository.store.write() as txn:
                 lowest = self._repository.store.lowest_writer()
                 if snapshot_ids(txn) != known or (lowest is not None and lowest <= last):
+                    raise _Changed
+                self._refresh()  # only living runs can have added blocks, and their bases are marked quickly
+                if self._marks.version != version:
                     raise _Changed
                 bump_epoch(txn)
                 act(txn)
