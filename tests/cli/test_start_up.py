@@ -23,8 +23,13 @@ LATER = {
 ENGINE = {"lmdb", "zstandard", "msgpack", "blake3", "pyfastcdc", "json", "concurrent.futures", "asyncio"}
 """Loaded by a command that opens a repository, and by no help."""
 
-REPORT = "import sys, runpy; sys.argv[0] = 'icc-store'\ntry:\n    runpy.run_module('icc_store', run_name='__main__')\n"
-REPORT += "finally:\n    print(' '.join(sys.modules), file=sys.stderr)\n"
+REPORT = """
+import os, sys
+from icc_store.cli.main import run
+code = run(sys.argv[1:], os.environ)
+print(" ".join(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
 
 
 def loaded(program: Program, *arguments: str) -> set[str]:
