@@ -21,7 +21,7 @@ ROW = {
     "tags": "its tags now, a list",
     "note": "its note now",
     "pinned": "whether retention must keep it",
-    "forgotten": "when it was forgotten, or null",
+    "forgotten": "when it was forgotten (1970 when it was purged), or null",
     "suspect": "what verify found wrong with it, else empty",
     "files": "regular files in it",
     "size": "their bytes",
@@ -85,7 +85,11 @@ def described(snapshot: Snapshot) -> str:
 
 def state(snapshot: Snapshot) -> str:
     """What is special about it, in words."""
-    words = [("pinned", snapshot.pinned), ("forgotten", snapshot.forgotten_ns), ("suspect", snapshot.suspect)]
+    words = [
+        ("pinned", snapshot.pinned),
+        ("forgotten", snapshot.forgotten_ns is not None),
+        ("suspect", snapshot.suspect),
+    ]
     return ", ".join(word for word, true in words if true)
 
 

@@ -47,7 +47,9 @@ DOCUMENT = {
 @snapshot_argument
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--tar", "file", required=True, metavar="FILE", help=".tar, .tar.gz, .tgz or .tar.zst; - for stdout.")
-@click.option("--format", "form", type=click.Choice(list(ArchiveFormat)), help="Whatever the name says.")
+@click.option(
+    "--format", "form", type=click.Choice([form.value for form in ArchiveFormat]), help="Whatever the name says."
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @source_option
 @click.pass_obj
@@ -58,7 +60,7 @@ def command(
     paths: tuple[str, ...],
     *,
     file: str,
-    form: ArchiveFormat | None,
+    form: str | None,
     force: bool,
     source: str | None,
 ) -> None:
@@ -77,7 +79,7 @@ def command(
     with context.open(readonly=True) as repository:
         found = resolve(repository, snapshot, source=source, monitor=context.monitor)
         chosen = tuple(stored_path(found.record, path) for path in paths)
-        options = ExportOptions(chosen, form, force=force, threads=os.cpu_count() or 1)
+        options = ExportOptions(chosen, ArchiveFormat(form) if form else None, force=force, threads=os.cpu_count() or 1)
         target = (lambda data: context.output.write_bytes((data,))) if to_stdout else Path(file)
         result = export_tar(repository, found.record, target=target, options=options, monitor=context.monitor)
     context.monitor.finish()
