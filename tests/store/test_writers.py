@@ -37,6 +37,14 @@ def test_nobody_writes(tmp_path: Path) -> None:
     assert lowest_writer(tmp_path) is None
 
 
+def test_a_missing_directory_is_made(tmp_path: Path) -> None:
+    """A repository that was copied without its empty directory can be written to."""
+    assert lowest_writer(tmp_path / "writers") is None
+    with writer_record(tmp_path / "writers", 7):
+        assert lowest_writer(tmp_path / "writers") == 7
+    assert (tmp_path / "writers").stat().st_mode & 0o777 == 0o700
+
+
 def test_the_lowest_first_block_counts(tmp_path: Path) -> None:
     """Of several runs the one that began earliest is the bound; records go with their runs."""
     with writer_record(tmp_path, 70):

@@ -19,6 +19,7 @@ from icc_store.store.locks import is_held
 @contextmanager
 def writer_record(directory: Path, first_block: int) -> Iterator[None]:
     """Hold a record in the body."""
+    directory.mkdir(mode=0o700, exist_ok=True)  # a copy made by other tools may have left the empty directory out
     name = uuid.uuid4().hex
     path, unfinished = directory / name, directory / f".{name}"
     descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -36,7 +37,7 @@ def writer_record(directory: Path, first_block: int) -> Iterator[None]:
 def lowest_writer(directory: Path) -> int | None:
     """The lowest first block of the living writers, or None when nobody writes. Records of the dead are removed."""
     lowest: int | None = None
-    for path in directory.iterdir():
+    for path in directory.iterdir() if directory.exists() else ():
         if path.name.startswith("."):
             continue
         try:
