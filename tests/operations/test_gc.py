@@ -54,7 +54,7 @@ def state(repository: Repository) -> tuple[set[bytes], list[int]]:
 
 
 def tree_names(count: int) -> list[str]:
-    return [f"{'d%d/' % (number % 7) if number % 3 else ''}file {number}" for number in range(count)]
+    return [f"d{number % 7}/file {number}" if number % 3 else f"file {number}" for number in range(count)]
 
 
 def test_what_is_forgotten_goes_and_the_rest_stays(repository: Repository, source: Path) -> None:

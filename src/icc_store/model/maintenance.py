@@ -19,6 +19,7 @@ __all__ = (
     "bump_epoch",
     "copied_up_to",
     "drop_seen",
+    "gc_epoch",
     "insert_annotation",
     "insert_snapshot",
     "remember_copied",
@@ -33,10 +34,19 @@ _ARRAYS = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 """First bytes of a MessagePack array."""
 
 
-def bump_epoch(txn: WriteTransaction) -> None:
-    """Tell runs under way that something was removed: their commit looks again at what they refer to."""
-    epoch = int.from_bytes(txn.get(Table.META, EPOCH_KEY) or b"") + 1
-    txn.put(Table.META, EPOCH_KEY, epoch.to_bytes(_NUMBER_SIZE))
+def gc_epoch(txn: ReadTransaction) -> int:
+    """A number that grows whenever gc removes or moves something."""
+    return int.from_bytes(txn.get(Table.META, EPOCH_KEY) or b"")
+
+
+def bump_epoch(txn: WriteTransaction) -> tuple[int, int]:
+    """Tell runs under way that something was removed: their commit looks again at what they refer to.
+
+    Returns the epoch before and the one that begins.
+    """
+    epoch = gc_epoch(txn)
+    txn.put(Table.META, EPOCH_KEY, (epoch + 1).to_bytes(_NUMBER_SIZE))
+    return epoch, epoch + 1
 
 
 def snapshot_ids(txn: ReadTransaction) -> list[ObjectId]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import object_id
-from icc_store.errors import ReadOnlyRepository, SnapshotNotFound
+from icc_store.errors import DamageError, ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL
 from icc_store.model.header import Header
@@ -53,15 +53,29 @@ class Repository:
 
     def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
         """Snapshots in the order they were committed; forgotten ones only when asked for. Raises DamageError."""
+        while True:
+            known = self._known()
+            try:
+                found = self._combined(*known)
+            except DamageError:
+                self.objects.forget()
+                if self._known() == known:
+                    raise
+            else:  # otherwise gc has just removed what could not be read
+                return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
+
+    def _known(self) -> tuple[list[ObjectId], list[ObjectId]]:
+        """The ids of all snapshots and annotations."""
+        txn = self.objects.transaction
+        snapshots, annotations = txn.items(Table.SNAPSHOTS), txn.items(Table.ANNOTATIONS)
+        return [ObjectId(identity) for _, identity in snapshots], [ObjectId(identity) for _, identity in annotations]
+
+    def _combined(self, snapshots: list[ObjectId], annotations: list[ObjectId]) -> list[Snapshot]:
         notes: dict[ObjectId, list[Annotation]] = {}
-        for _, identity in list(self.objects.transaction.items(Table.ANNOTATIONS)):  # reading may end the transaction
-            annotation = unpack_annotation(self.objects.get(ObjectId(identity), Kind.ANNOTATION))
+        for identity in annotations:
+            annotation = unpack_annotation(self.objects.get(identity, Kind.ANNOTATION))
             notes.setdefault(annotation.snapshot, []).append(annotation)
-        found = []
-        for _, identity in list(self.objects.transaction.items(Table.SNAPSHOTS)):
-            key = ObjectId(identity)
-            found.append(combine(key, self.record(key), notes.get(key, ())))
-        return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
+        return [combine(identity, self.record(identity), notes.get(identity, ())) for identity in snapshots]
 
     def record(self, identity: ObjectId) -> SnapshotRecord:
         """The record under that id. Raises ObjectMissing, BlockDamaged."""

@@ -101,8 +101,9 @@ class ObjectReader:
         Raises ObjectMissing when it is not indexed, BlockDamaged when it cannot be read or is something else.
         """
         number = 0
+        failure: DamageError | None = None
         for _ in range(_LOOKS):
-            failure: DamageError | None = None
+            number, failure = 0, None  # of this look: by the next one, what was moved may be gone
             for location in self._places(identity):
                 number = location.block
                 try:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.errors import DamageError, SnapshotNotFound
 from icc_store.ids import ObjectId
-from icc_store.model.maintenance import annotation_ids, bump_epoch, remove_snapshots, snapshot_ids
+from icc_store.model.maintenance import annotation_ids, bump_epoch, gc_epoch, remove_snapshots, snapshot_ids
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -70,9 +71,8 @@ def collect(
     if options.dry_run:
         counters = task.sweep.plan()
     else:
-        if leaving:
-            repository.annotate_all([(snapshot.id, Subject.FORGOTTEN, True) for snapshot in leaving])
-        removed = _remove(repository, options, now)
+        _forget(repository, leaving)
+        removed = _remove(repository, options, now, task.marks)
         task.spare_all_but(removed)
         counters = task.sweep.run()
     return GcResult(
@@ -86,10 +86,9 @@ class _Collection:
     def __init__(self, repository: Repository, going: list[Snapshot], monitor: Monitor) -> None:
         self._repository = repository
         self.spare_all_but(going)
-        self._marked: set[ObjectId] = set()
-        self._marks = Marks(repository.objects, monitor)
+        self.marks = Marks(repository.objects, monitor)
         self.refresh()
-        self.sweep = Sweep(repository, self._marks, self.refresh, monitor)
+        self.sweep = Sweep(repository, self.marks, self.refresh, monitor)
 
     def spare_all_but(self, going: list[Snapshot]) -> None:
         """Say which snapshots are on their way out; what is looked at next marks what all others need."""
@@ -98,19 +97,43 @@ class _Collection:
     def refresh(self) -> list[ObjectId]:
         """Mark what snapshots need that were not there when last looked, and what living runs write against.
 
+        Another gc may have moved what was marked, or be at it: then all marks are made anew.
         Returns the ids of the snapshots that are marked now, and of those on their way out.
         """
-        self._repository.objects.renew()
-        txn = self._repository.objects.transaction
-        known, last = snapshot_ids(txn), txn.last_block()
-        lowest = self._repository.store.lowest_writer()  # after the view: who begins later has written none of these
-        if lowest is not None:
-            self._marks.hold(range(lowest, last + 1))
-        fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
-        self._marks.mark_trees(self._repository.record(identity).root for identity in fresh)
-        self._marks.mark_bases()
-        self._marked.update(fresh)
-        return known
+        while True:
+            self._repository.objects.renew()
+            txn = self._repository.objects.transaction
+            known, last, epoch = snapshot_ids(txn), txn.last_block(), gc_epoch(txn)
+            if epoch != self.marks.epoch:
+                self.marks.clear(epoch)
+                self._marked: set[ObjectId] = set()
+            lowest = self._repository.store.lowest_writer()  # after the view: who begins now has written none of these
+            try:
+                if lowest is not None:
+                    self.marks.hold(range(lowest, last + 1))
+                fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
+                self.marks.mark_trees(self._repository.record(identity).root for identity in fresh)
+                self.marks.mark_bases()
+                self._marked.update(fresh)
+            except DamageError:
+                self._repository.objects.forget()
+                if gc_epoch(self._repository.objects.transaction) == epoch:
+                    raise
+            else:
+                return known
+
+
+def _forget(repository: Repository, leaving: list[Snapshot]) -> None:
+    """Forget these, but for those that another gc has removed meanwhile."""
+    while leaving:
+        try:
+            repository.annotate_all([(snapshot.id, Subject.FORGOTTEN, True) for snapshot in leaving])
+        except SnapshotNotFound:
+            repository.objects.renew()
+            known = set(snapshot_ids(repository.objects.transaction))
+            leaving = [snapshot for snapshot in leaving if snapshot.id in known]
+        else:
+            return
 
 
 def _due(
@@ -128,7 +151,7 @@ def _due(
     return over, waiting
 
 
-def _remove(repository: Repository, options: GcOptions, now: int) -> list[Snapshot]:
+def _remove(repository: Repository, options: GcOptions, now: int, marks: Marks) -> list[Snapshot]:
     """Remove the records that are due; decided on what the transaction itself sees, so an undelete is never lost."""
     while True:
         repository.objects.renew()
@@ -137,10 +160,10 @@ def _remove(repository: Repository, options: GcOptions, now: int) -> list[Snapsh
         if not due:
             return []
         with repository.store.write() as txn:
-            current = annotation_ids(txn) == notes
-            if current:
-                bump_epoch(txn)
+            epochs = bump_epoch(txn) if annotation_ids(txn) == notes else None
+            if epochs is not None:
                 remove_snapshots(repository, txn, {snapshot.id for snapshot in due})
         repository.objects.forget()
-        if current:
+        if epochs is not None:
+            marks.went_on(*epochs)
             return due

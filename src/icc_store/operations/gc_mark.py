@@ -22,14 +22,26 @@ class Marks:
     def __init__(self, objects: ObjectReader, monitor: Monitor) -> None:
         self._objects = objects
         self._monitor = monitor
+        self.version = 0
+        """Grows with every new mark."""
+        self.clear(-1)
+
+    def clear(self, epoch: int) -> None:
+        """Begin anew, in this gc epoch."""
+        self.epoch = epoch
+        """Marks say where objects are, and hold as long as nobody but us moves any."""
         self.live: dict[int, int] = {}
         """Bits of the objects that snapshots need, by block."""
         self.bases: dict[int, int] = {}
         """Bits of the objects that others are written against, by block. One object may stand in both."""
         self._held: dict[int, int] = {}
         self._scanned: dict[int, int] = {}
-        self.version = 0
-        """Grows with every new mark."""
+        self.version += 1
+
+    def went_on(self, before: int, after: int) -> None:
+        """We ourselves have ended an epoch. The marks hold in the next one if they held in this one."""
+        if self.epoch == before:
+            self.epoch = after
 
     def mark_trees(self, roots: Iterable[ObjectId]) -> None:
         """Mark all that these trees need. Raises DamageError when something is missing: gc must not go on then."""

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from icc_store.errors import DamageError
 from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
 from icc_store.limits import BATCH_BYTES, DEFAULT_LEVEL
-from icc_store.model.maintenance import WriteTransaction, bump_epoch, drop_seen, snapshot_ids, stale_seen
+from icc_store.model.maintenance import WriteTransaction, bump_epoch, drop_seen, gc_epoch, snapshot_ids, stale_seen
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import RAW, ZSTD, Block, Frame, encode_block
@@ -79,10 +80,15 @@ class Sweep:
 
     def plan(self) -> SweepCounters:
         """What a sweep would do now."""
-        total = SweepCounters()
-        for batch in self._batches(1, self._objects.transaction.last_block()):
-            total.add(batch.counters)
-        return total
+        while True:
+            total = SweepCounters()
+            try:
+                for batch in self._batches(1, self._objects.transaction.last_block()):
+                    total.add(batch.counters)
+            except DamageError as error:
+                self._refresh_after(error)
+            else:
+                return total
 
     def run(self) -> SweepCounters:
         """Sweep."""
@@ -92,13 +98,24 @@ class Sweep:
         total = SweepCounters()
         start, end = 1, self._objects.transaction.last_block()
         while start <= end:
-            batch = next(self._batches(start, end), None)
+            try:
+                batch = next(self._batches(start, end), None)
+            except DamageError as error:
+                self._refresh_after(error)
+                continue
             if batch is None:
                 break
             if self._execute(batch):
                 total.add(batch.counters)
                 start = batch.last + 1
         return total
+
+    def _refresh_after(self, error: DamageError) -> None:
+        """Go on after something could not be read, if another gc has moved it meanwhile. Else raises that error."""
+        self._objects.forget()
+        if gc_epoch(self._objects.transaction) == self._marks.epoch:
+            raise error
+        self._refresh()
 
     def _drop_parents(self) -> bool:
         """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks.
@@ -249,9 +266,7 @@ class Sweep:
             self._marks.moved(number, base_flags)
         return True
 
-    def _commit(
-        self, act: Callable[[WriteTransaction], None], last: int, known: list[ObjectId], version: int
-    ) -> bool:
+    def _commit(self, act: Callable[[WriteTransaction], None], last: int, known: list[ObjectId], version: int) -> bool:
         """Do it in one transaction, unless something has come up since it was planned.
 
         It was planned on marks of this version, made of these snapshots, and touches blocks up to `last`.
@@ -259,17 +274,20 @@ class Sweep:
         try:
             with self._repository.store.write() as txn:
                 lowest = self._repository.store.lowest_writer()
-                if snapshot_ids(txn) != known or (lowest is not None and lowest <= last):
+                before, after = bump_epoch(txn)
+                if before != self._marks.epoch or snapshot_ids(txn) != known:
+                    raise _Changed
+                if lowest is not None and lowest <= last:
                     raise _Changed
                 self._refresh()  # only living runs can have added blocks, and their bases are marked quickly
                 if self._marks.version != version:
                     raise _Changed
-                bump_epoch(txn)
                 act(txn)
         except _Changed:
             self._objects.forget()
             return False
         self._objects.forget()
+        self._marks.went_on(before, after)
         return True
 
 
