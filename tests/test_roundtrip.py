@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import encodings.ascii  # noqa: F401  # loaded late, and then out of an ordinary user's reach
 import os
 import random
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_IFDIR, S_IFREG
@@ -24,10 +22,10 @@ from icc_store.operations.diff_live import diff_live
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import WRITES, Action, RestoreOptions
 from icc_store.operations.verify import verify
-from tests.fs.roles import as_ordinary_user
 from tests.support import trees
 from tests.support.compare import assert_same
 from tests.support.live import snap
+from tests.support.ordinary import ordinarily
 from tests.support.program import Program
 
 _LIMIT = """
@@ -112,9 +110,7 @@ def round_trip_here(place: Path) -> None:
 
 def test_as_an_ordinary_user() -> None:
     """Without any privilege, everything such a user can have comes back as it was."""
-    with tempfile.TemporaryDirectory() as place:  # pytest's own directories are closed to others
-        os.chmod(place, 0o755)
-        as_ordinary_user(round_trip_here, Path(place))
+    ordinarily(round_trip_here)
 
 
 def test_several_paths_and_files(repository: Repository, tmp_path: Path) -> None:
