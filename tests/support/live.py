@@ -67,8 +67,11 @@ def snap(repository: Repository, *paths: Path, **options: Any) -> Snapshot:
 
 
 def shoot(repository: Repository, *paths: Path, **options: Any) -> SnapshotResult:
-    """What came of a snapshot. Everything is of the source `home` where no other is given."""
-    given = SnapshotOptions(**({"source": "home"} | options))
+    """What came of a snapshot. Everything is of the source `home` on the host `here` where no other is given.
+
+    So it does not depend on the machine which parts are due to be read again.
+    """
+    given = SnapshotOptions(**({"source": "home", "host": "here"} | options))
     return take_snapshot(repository, paths, options=given, clock=repository.clock)
 
 

@@ -73,7 +73,7 @@ class MetadataReader:
 def xattrs(dir_fd: int, name: bytes) -> dict[bytes, bytes]:
     """Extended attributes of `name` in the directory `dir_fd`, sorted; of the directory itself for an empty name."""
     if not name:
-        return open_xattrs(dir_fd)
+        return open_xattrs(b"/proc/self/fd/%d" % dir_fd)  # which may be open for nothing but its path
     path = b"/proc/self/fd/%d/%b" % (dir_fd, name)
     try:
         names = os.listxattr(path, follow_symlinks=False)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import stat
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError
@@ -19,6 +20,7 @@ from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.file_store import FileStore
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.metadata import MetadataReader
+from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
 from icc_store.fs.seen import Column, fingerprint_of, list_key, make_row, parse_row, row_key
 from icc_store.ids import Kind, ObjectId
@@ -55,7 +57,7 @@ class Scanner:
         self._device = os.fstat(fd).st_dev
         stack = DirectoryStack(fd)
         try:
-            return self._directory(stack, stored)
+            return run_nested(self._directory(stack, stored))
         finally:
             stack.close()
 
@@ -98,11 +100,11 @@ class Scanner:
             self.problems[path] = message
             self._monitor.warning(path, message)
 
-    def _directory(self, stack: DirectoryStack, path: bytes) -> ObjectId:
+    def _directory(self, stack: DirectoryStack, path: bytes) -> Nested[ObjectId]:
         row = self._run.seen(list_key(self._options.label, path))
         directory = Directory(path, unpack(row) if row else [b""])
         while True:
-            tree = self._parts(stack, directory)
+            tree = yield from self._parts(stack, directory)
             if tree is not None:
                 self.counters.add(directory.counted)
                 return tree
@@ -110,14 +112,18 @@ class Scanner:
             # without that. What is below is done already, and `dropped` has grown, so this ends.
             directory.counted = ScanCounters()
 
-    def _parts(self, stack: DirectoryStack, directory: Directory) -> ObjectId | None:
+    def _parts(self, stack: DirectoryStack, directory: Directory) -> Generator[Nested[ObjectId], Any, ObjectId | None]:
         """Store a directory part by part and join them. None when more had to be dropped."""
         done: list[tuple[bytes, ObjectId]] = []
+        dropped_before = len(directory.dropped)
         for part in self._look(stack.fd, directory):
-            tree = self._part(stack, directory, part)
-            if tree is None:
-                return None
-            done.append((part.names[0] if part.names else b"", tree))
+            tree = None
+            if (yield from self._below(stack, directory, part)):
+                tree = self._part(stack, directory, part)
+            if tree is not None:
+                done.append((part.names[0] if part.names else b"", tree))
+        if len(directory.dropped) > dropped_before:  # told only now: one more time is enough for all of them
+            return None
         firsts = [b"", *(first for first, _ in done[1:])]
         if firsts != directory.firsts:
             self._run.remember(list_key(self._options.label, directory.path), pack(firsts))
@@ -161,8 +167,6 @@ class Scanner:
         """Store one part. None when something had to be dropped."""
         if part.first:
             part.first = part.names[0]
-        if not self._below(stack, directory, part):
-            return None
         subtrees = directory.subtrees
         others: list[bytes] = [subtrees[name] for name in part.names if name in subtrees] if subtrees else []
         others += self._link_targets(directory.path, part)
@@ -187,7 +191,7 @@ class Scanner:
             self._run.remember(key, fresh)
         return tree
 
-    def _below(self, stack: DirectoryStack, directory: Directory, part: Part) -> bool:
+    def _below(self, stack: DirectoryStack, directory: Directory, part: Part) -> Generator[Nested[ObjectId], Any, bool]:
         """Store the directories in a part. False when one had to be dropped."""
         dropped = False
         for name, status in zip(part.names, part.statuses, strict=True):
@@ -205,7 +209,7 @@ class Scanner:
                 dropped = True
                 continue
             try:
-                directory.subtrees[name] = self._directory(stack, path)
+                directory.subtrees[name] = yield self._directory(stack, path)
             except OSError as error:
                 self.problem(path, error)
                 directory.dropped.add(name)

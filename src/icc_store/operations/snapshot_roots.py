@@ -22,6 +22,8 @@ from icc_store.model.paths import parts
 from icc_store.model.tree import cut_points, join_parts, pack_part
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+"""For directories that are only passed through: whoever may not list them may still back up what is below."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def is_single_directory(paths: Sequence[Path], as_path: bytes) -> bool:
 def scan_roots(scanner: Scanner, paths: Sequence[Path], as_path: bytes) -> Roots:
     """Store all paths. Raises SourceError when a directory that was named cannot be opened."""
     if is_single_directory(paths, as_path):
-        fd = _open(paths[0])
+        fd = _open(paths[0], _DIRECTORY)
         try:
             tree = scanner.scan(fd, b"")
             entry = scanner.directory_entry(fd, b"", tree)
@@ -134,14 +136,14 @@ def _store_node(scanner: Scanner, name: bytes, node: _Node, stored: bytes) -> Wi
     if path is None:
         subtree = _store_directory(scanner, node, stored)
         return Entry(name, stat.S_IFDIR | 0o755, os.getuid(), os.getgid(), subtree=subtree).to_wire()
-    if path.is_dir() and not (path.is_symlink() and node.leaf is None):
-        fd = _open(path)
+    if path.is_dir():
+        fd = _open(path, _DIRECTORY if node.leaf else _WAY)
         try:
             subtree = scanner.scan(fd, stored) if node.leaf else _store_directory(scanner, node, stored)
             return scanner.directory_entry(fd, name, subtree)
         finally:
             os.close(fd)
-    parent = _open(path.parent)
+    parent = _open(path.parent, _WAY)
     try:
         return scanner.one(parent, name, stored)
     except OSError as error:
@@ -151,9 +153,9 @@ def _store_node(scanner: Scanner, name: bytes, node: _Node, stored: bytes) -> Wi
         os.close(parent)
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, flags: int) -> int:
     try:
-        return os.open(path, _DIRECTORY)
+        return os.open(path, flags)
     except OSError as error:
         raise SourceError(
             f"{path} cannot be backed up: {error.strerror}", hint="check its permissions; nothing was stored"
