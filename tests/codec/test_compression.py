@@ -91,6 +91,18 @@ def test_a_bomb_is_refused() -> None:
         decompress(bomb, 256 << 20)
 
 
+@pytest.mark.parametrize("prefix", [b"", b"a prefix of some length"])
+@pytest.mark.parametrize("claimed", [256 << 20, 1000, 1 << 62])
+def test_a_claimed_size_asks_for_no_memory(prefix: bytes, claimed: int) -> None:
+    """A frame may carry a content size of its own; one that differs is refused before memory is taken for it."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compress(bytes(256 << 20))
+    assert frame[0] >> 6 == 2
+    frame = bytes([frame[0] | 0xC0]) + frame[1:2] + claimed.to_bytes(8, "little") + frame[6:]
+    with pytest.raises(ValueError, match="frame"):
+        decompress(frame, 5000, prefix)
+
+
 @given(st.binary(max_size=300), st.integers(1, 5000), st.binary(max_size=100))
 def test_any_bytes_are_a_frame_or_an_error(data: bytes, size: int, prefix: bytes) -> None:
     """No input raises anything but ValueError, and what decodes has the size that was asked for."""

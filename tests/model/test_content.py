@@ -49,6 +49,7 @@ def good(**changes: Any) -> dict[int, Any]:
 WRONG: dict[str, Any] = {
     "nothing": None,
     "a list": [1, 2, 3],
+    "a list of keys": [4, 1, 3],
     "no level": good(k1=None),
     "no ids": good(k3=None),
     "no lengths": good(k4=None),

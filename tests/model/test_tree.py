@@ -177,6 +177,7 @@ WRONG = {
     "nothing": None,
     "a number": 1,
     "an empty map": {},
+    "a list of keys": [4],
     "entries alone": {1: []},
     "an unknown key": {1: [], 2: {}, 3: {}, 5: 0},
     "a part and a node": {1: [], 2: {}, 3: {}, 4: []},

@@ -41,6 +41,10 @@ def decompress(data: bytes | memoryview, size: int, prefix: bytes = b"") -> byte
     if not 0 < size <= MAX_FRAME_SIZE:
         raise ValueError(f"a frame of {size} plain bytes is not allowed")
     try:
+        # The library takes as much memory as a frame's own content size asks for, whatever is allowed.
+        claimed = zstandard.get_frame_parameters(data, format=_FORMAT).content_size
+        if claimed not in (zstandard.CONTENTSIZE_UNKNOWN, size):
+            raise ValueError(f"a compressed frame claims {claimed} bytes instead of {size}")
         if prefix:
             known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
             plain = zstandard.ZstdDecompressor(dict_data=known, format=_FORMAT, max_window_size=_MAX_WINDOW).decompress(

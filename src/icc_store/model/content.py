@@ -66,6 +66,8 @@ def parse_list(data: bytes) -> ContentList:
     """A part, node or root. Raises BlockDamaged."""
     try:
         wire = unpack(data)
+        if type(wire) is not dict:
+            raise ValueError("it is no map")
         if not {_LEVEL, _IDS, _LENGTHS} <= set(wire) <= {_LEVEL, _CHUNKER, _IDS, _LENGTHS}:
             raise ValueError(f"it has the fields {sorted(wire)}")
         level, joined, lengths = wire[_LEVEL], wire[_IDS], wire[_LENGTHS]

@@ -181,20 +181,20 @@ def _check(entry: Entry) -> None:
 def _is_complete(entry: Entry) -> bool:
     """Whether an entry has what its type needs, and nothing that contradicts it."""
     kind = stat.S_IFMT(entry.mode)
+    contents = (entry.chunk is not None) + (entry.content_list is not None)
+    if (entry.subtree is not None) != (kind == stat.S_IFDIR) or (entry.target is not None) != (kind == stat.S_IFLNK):
+        return False
+    if (entry.device is not None) != (kind in (stat.S_IFCHR, stat.S_IFBLK)):
+        return False
     if kind == stat.S_IFREG:
-        contents = (entry.chunk is not None) + (entry.content_list is not None)
-        return entry.subtree is None and (contents == 1 or (contents == 0 and entry.size == 0))
-    if entry.chunk is not None or entry.content_list is not None:
+        return contents == 1 or (contents == 0 and entry.size == 0)
+    if contents or entry.size or entry.digest is not None:
         return False
-    if kind == stat.S_IFDIR:
-        return entry.subtree is not None
-    if entry.subtree is not None:
-        return False
-    if kind == stat.S_IFLNK:
+    if entry.target is not None:
         return type(entry.target) is bytes
-    if kind in (stat.S_IFCHR, stat.S_IFBLK):
-        return entry.device is not None and all(type(n) is int and 0 <= n < 1 << 32 for n in entry.device)
-    return kind in (stat.S_IFIFO, stat.S_IFSOCK)
+    if entry.device is not None:
+        return all(type(number) is int and 0 <= number < 1 << 32 for number in entry.device)
+    return kind in (stat.S_IFDIR, stat.S_IFIFO, stat.S_IFSOCK)
 
 
 def _are_attributes(value: object) -> bool:

@@ -112,6 +112,8 @@ def parse_tree(data: bytes) -> TreePart | list[tuple[bytes, ObjectId]]:
     """A part, or the list of parts of a node. Raises BlockDamaged."""
     try:
         tree = unpack(data)
+        if type(tree) is not dict:
+            raise ValueError("it is no map")
         if set(tree) == {_PARTS}:
             parts = [(_name(name), _identity(identity)) for name, identity in tree[_PARTS]]
             _check_order([name for name, _ in parts])
@@ -127,7 +129,7 @@ def parse_tree(data: bytes) -> TreePart | list[tuple[bytes, ObjectId]]:
         _check_order(names)
         if names and not names[0]:
             raise ValueError("a name is empty")
-        return TreePart(entries, Owners(_owner_names(tree[_USERS]), _owner_names(tree[_GROUPS])))
+        return TreePart(entries, Owners(owner_names(tree[_USERS]), owner_names(tree[_GROUPS])))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BlockDamaged(f"a tree cannot be understood: {error}") from error
 
@@ -183,7 +185,8 @@ def _check_order(names: list[bytes]) -> None:
         raise ValueError("its names are not in order")
 
 
-def _owner_names(value: object) -> dict[int, str]:
+def owner_names(value: object) -> dict[int, str]:
+    """The names of users or groups by number, as they stand in a tree or record. Raises ValueError."""
     if type(value) is not dict or not all(type(key) is int and type(name) is str for key, name in value.items()):
         raise ValueError("the names of its owners are none")
     return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from icc_store.errors import BlockDamaged, DamageError, PathNotInSnapshot
 from icc_store.ids import ObjectId
@@ -15,7 +16,7 @@ from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import Entry, entry_from_wire
 from icc_store.model.paths import display, join, parts
 from icc_store.model.record import SnapshotRecord
-from icc_store.model.tree import Objects, Owners, find_entry, tree_entries
+from icc_store.model.tree import Objects, Owners, find_entry, owner_names, tree_entries
 
 _ROOT_MODE = stat.S_IFDIR | 0o755
 
@@ -36,11 +37,19 @@ def root_of(record: SnapshotRecord) -> Found:
         wire = dict(record.root_entry)
         names = wire.pop(0, None)
         if names:
-            owners = Owners(dict(names[0]), dict(names[1]))
+            owners = _owners(names)
         entry = entry_from_wire(wire | {9: record.root})
     else:
         entry = Entry(b"", _ROOT_MODE, mtime_ns=record.time_ns, subtree=record.root)
     return Found(b"", entry, owners)
+
+
+def _owners(names: Any) -> Owners:
+    try:
+        users, groups = names
+        return Owners(owner_names(users), owner_names(groups))
+    except (ValueError, TypeError) as error:
+        raise BlockDamaged(f"the owners of a snapshot's root cannot be understood: {error}") from error
 
 
 def lookup(objects: Objects, record: SnapshotRecord, path: bytes) -> Found:

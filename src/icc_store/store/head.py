@@ -28,12 +28,28 @@ class Head:
     commit: bytes
 
 
+def head_bytes(repository: bytes, head: Head) -> bytes:
+    """The 64 bytes of the file."""
+    record = _RECORD.pack(_MAGIC, head.sequence, head.commit, repository)
+    return record + checksum(record)
+
+
+def parse_head(data: bytes, repository: bytes, path: Path) -> Head:
+    """What the contents of the file at `path` say. Raises BlockDamaged when they are broken or another repository's."""
+    record = data[: _RECORD.size]
+    if len(data) != HEAD_SIZE or checksum(record) != data[_RECORD.size :]:
+        raise BlockDamaged(f"{path} is damaged", hint="run `icc-store verify`")
+    magic, sequence, commit, owner = _RECORD.unpack(record)
+    if magic != _MAGIC or owner != repository:
+        raise BlockDamaged(f"{path} belongs to another repository", hint="put the right file back")
+    return Head(sequence, commit)
+
+
 def write_head(path: Path, repository: bytes, head: Head) -> None:
     """Record the last commit and wait until it is on the disk."""
-    record = _RECORD.pack(_MAGIC, head.sequence, head.commit, repository)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        os.pwrite(descriptor, record + checksum(record), 0)
+        os.pwrite(descriptor, head_bytes(repository, head), 0)
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
@@ -45,13 +61,7 @@ def read_head(path: Path, repository: bytes) -> Head:
         data = path.read_bytes()
     except FileNotFoundError:
         raise BlockDamaged(f"{path} is missing", hint="run `icc-store verify`") from None
-    record = data[: _RECORD.size]
-    if len(data) != HEAD_SIZE or checksum(record) != data[_RECORD.size :]:
-        raise BlockDamaged(f"{path} is damaged", hint="run `icc-store verify`")
-    magic, sequence, commit, owner = _RECORD.unpack(record)
-    if magic != _MAGIC or owner != repository:
-        raise BlockDamaged(f"{path} belongs to another repository", hint="put the right file back")
-    return Head(sequence, commit)
+    return parse_head(data, repository, path)
 
 
 def fsync_path(path: Path) -> None:
