@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -68,10 +69,15 @@ def test_a_killed_writer_counts_no_more(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_record_is_passed_over(tmp_path: Path) -> None:
-    """A record becomes visible locked and complete; until then its name begins with a dot."""
+    """A record becomes visible locked and complete; what a crash left unfinished goes when nobody is making one."""
     (tmp_path / ".halfway").write_bytes(b"")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_SH)  # as whoever makes one does
     assert lowest_writer(tmp_path) is None
     assert (tmp_path / ".halfway").exists()
+    os.close(directory)
+    assert lowest_writer(tmp_path) is None
+    assert not (tmp_path / ".halfway").exists()
 
 
 @pytest.mark.parametrize("contents", [b"", b"nonsense\n", b"\xff\xfe"])

@@ -158,16 +158,24 @@ class LmdbStore:
             raise BlockDamaged(f"{self._data_path} is missing", hint="restore it from a copy of the repository")
         head = None if fresh else read_head(self._head_path, repository)
         self._open()
-        if head is None:
-            with self.write():
-                pass
-        else:
-            self._check_head(head)
+        try:
+            if head is None:
+                with self.write():
+                    pass
+            else:
+                self._check_head(head)
+        except BaseException:  # whatever it is: an environment left open could not be opened again by this process
+            self._env.close()
+            raise
 
     def _open(self) -> None:
         with self._translated():
             self._env = self._open_environment()
-            self._open_tables()
+            try:
+                self._open_tables()
+            except BaseException:  # likewise
+                self._env.close()
+                raise
         self._inode = os.stat(self._data_path).st_ino
 
     def close(self) -> None:
@@ -301,7 +309,6 @@ class LmdbStore:
         with self._translated(), self._begin(write=False) as txn:
             stored = _commit_of(txn.get(_COMMIT_KEY, db=self.tables[Table.META]))
         if stored.sequence < head.sequence or (stored.sequence == head.sequence and stored.commit != head.commit):
-            self.close()
             raise RepositoryRolledBack(
                 f"the database of {self.path} shows commit {stored.sequence}, but commit {head.sequence} was made:"
                 " it was damaged or replaced by an older file",

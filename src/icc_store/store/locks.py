@@ -1,6 +1,7 @@
 """Locks that the kernel releases when their holder dies, so that no lock file ever has to be deleted by hand.
 
-A lock is `flock` on a small file; what the file says (pid and command of the last holder) is only for messages.
+A lock is `flock` on a small file. Who holds it is said by the kernel, in /proc/locks, and else by the file: there each
+exclusive holder leaves its pid and command, which is only for messages.
 Waiting polls, so that it can be interrupted, ends after a timeout, and says whom it waits for.
 """
 
@@ -80,9 +81,31 @@ def is_held(path: Path) -> bool:
 
 
 def holder_of(descriptor: int) -> str:
-    """Pid and command of the last exclusive holder, as it wrote them."""
+    """Pid and command of the holders, as the kernel says, or of the last exclusive one, as it wrote them."""
     text = os.pread(descriptor, _HOLDER_SIZE, 0).decode("utf-8", "replace").strip()
-    return text or "another process"
+    pids = _holders(os.fstat(descriptor).st_ino)
+    if not pids or any(text.startswith(f"pid {pid}:") for pid in pids):
+        return text or "another process"
+    return " and ".join(f"pid {pid}: {_command(pid)}" for pid in pids)[:_HOLDER_SIZE]
+
+
+def _holders(inode: int) -> list[int]:
+    """The processes that hold a lock of our kind on the file with this inode, as far as they can be seen from here."""
+    try:
+        lines = Path("/proc/locks").read_text("ascii").splitlines()
+    except OSError:
+        return []  # no such file here: the text in the lock file has to do
+    # 1: FLOCK  ADVISORY  WRITE 18208 fe:00:2146334 0 EOF; a waiting one has "->" before FLOCK
+    held = [fields for fields in map(str.split, lines) if len(fields) > 5 and fields[1] == "FLOCK"]
+    return [int(fields[4]) for fields in held if fields[5].endswith(f":{inode}") and int(fields[4]) > 0]
+
+
+def _command(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "a process of somebody else's"
+    return " ".join(b" ".join(words).decode("utf-8", "replace").split())[: _HOLDER_SIZE // 2]
 
 
 def _sign(descriptor: int) -> None:

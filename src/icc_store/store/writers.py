@@ -22,11 +22,16 @@ def writer_record(directory: Path, first_block: int) -> Iterator[None]:
     directory.mkdir(mode=0o700, exist_ok=True)  # a copy made by other tools may have left the empty directory out
     name = uuid.uuid4().hex
     path, unfinished = directory / name, directory / f".{name}"
-    descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _locked(directory, fcntl.LOCK_SH):
+        descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.pwrite(descriptor, b"%d\n" % first_block, 0)
+            os.rename(unfinished, path)  # only now can gc see it: never unlocked or empty
+        except BaseException:  # also an interruption must not leave a lock behind
+            os.close(descriptor)
+            raise
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.pwrite(descriptor, b"%d\n" % first_block, 0)
-        os.rename(unfinished, path)  # only now can gc see it: never unlocked or empty
         yield
     finally:
         with suppress(FileNotFoundError):
@@ -37,8 +42,10 @@ def writer_record(directory: Path, first_block: int) -> Iterator[None]:
 def lowest_writer(directory: Path) -> int | None:
     """The lowest first block of the living writers, or None when nobody writes. Records of the dead are removed."""
     lowest: int | None = None
+    unfinished = []
     for path in directory.iterdir() if directory.exists() else ():
         if path.name.startswith("."):
+            unfinished.append(path)
             continue
         try:
             first = _first_block(path.read_bytes())
@@ -48,7 +55,29 @@ def lowest_writer(directory: Path) -> int | None:
                 path.unlink()
         except FileNotFoundError:
             continue  # its owner has just finished
+    if unfinished:
+        _remove_unfinished(directory, unfinished)
     return lowest
+
+
+def _remove_unfinished(directory: Path, paths: list[Path]) -> None:
+    """Remove what a crash left of records that were being made, unless somebody is making one now."""
+    try:
+        with _locked(directory, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            for path in paths:
+                path.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass  # the next gc will do it
+
+
+@contextmanager
+def _locked(directory: Path, how: int) -> Iterator[None]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _first_block(record: bytes) -> int:
