@@ -7,24 +7,28 @@ block of its own, and a daily check of hundreds of snapshots would otherwise wri
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from icc_store.codec.serial import pack, unpack
-from icc_store.ids import ObjectId
+from icc_store.ids import Kind, ObjectId
 from icc_store.model.maintenance import ReadTransaction, WriteTransaction, bump_epoch
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import EPOCH_KEY, Repository
-from icc_store.objects.records import copies
+from icc_store.objects.records import append_record, copies, remove_record
 from icc_store.store.protocol import Table
 
 __all__ = (
     "annotation_rows",
     "copies",
     "disown",
+    "mark_suspect",
+    "mend_records",
     "next_to_verify",
     "remember_all_verified",
     "remember_next",
     "remember_verified",
+    "removals_so_far",
+    "remove_blocks",
     "snapshot_rows",
     "verified_ns",
 )
@@ -32,6 +36,7 @@ __all__ = (
 _CURSOR = b"verify cursor"
 _VERIFIED = b"verified"
 _NUMBER_SIZE = 8
+_SUSPECT = "not all of it can be read back"
 _DAY_NS = 86_400_000_000_000
 
 
@@ -83,6 +88,42 @@ def remember_verified(repository: Repository, snapshot: Snapshot) -> None:
     """Note that this snapshot is whole; once a day is enough."""
     if repository.clock.now_ns() - (verified_ns(repository, snapshot) or 0) >= _DAY_NS:
         repository.annotate(snapshot.id, Subject.VERIFIED, True)
+
+
+def mark_suspect(repository: Repository, wrong: Collection[ObjectId], whole: Collection[ObjectId]) -> None:
+    """Say of damaged snapshots that they are, and take it back from those that are whole. No word is said twice."""
+    facts: list[tuple[ObjectId, Subject, str | int | bool]] = []
+    for snapshot in repository.snapshots(forgotten=True):
+        if snapshot.id in wrong and snapshot.suspect != _SUSPECT:
+            facts.append((snapshot.id, Subject.SUSPECT, _SUSPECT))
+        elif snapshot.id in whole and snapshot.suspect:
+            facts.append((snapshot.id, Subject.SUSPECT, ""))
+    if facts:
+        repository.annotate_all(facts)
+
+
+def mend_records(repository: Repository, again: Mapping[ObjectId, bytes], lost: Collection[bytes]) -> None:
+    """Write snapshot records twice again, and drop annotations (keys of their table) that cannot be read.
+
+    One of those would keep every command from listing the snapshots.
+    """
+    if again or lost:
+        with repository.store.write() as txn:
+            for identity, data in again.items():
+                remove_record(txn, identity)
+                append_record(txn, repository.header.repository, Kind.SNAPSHOT, data)
+            for key in lost:
+                txn.delete(Table.ANNOTATIONS, key)
+        repository.objects.forget()
+
+
+def remove_blocks(repository: Repository, blocks: Collection[int]) -> None:
+    """Remove damaged blocks. Everything that snapshots need was found elsewhere, and no index row points to them."""
+    with repository.store.write() as txn:
+        for number in blocks:
+            txn.delete_block(number)
+        bump_epoch(txn)
+    repository.objects.forget()
 
 
 def disown(repository: Repository, rows: Collection[bytes]) -> None:

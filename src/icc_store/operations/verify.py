@@ -8,6 +8,7 @@ on the disk; nothing else is changed.
 
 from __future__ import annotations
 
+import math
 import os
 from array import array
 from collections.abc import Iterable
@@ -18,11 +19,14 @@ from icc_store.errors import IccStoreError
 from icc_store.ids import ObjectId
 from icc_store.model.checkup import (
     disown,
+    mark_suspect,
+    mend_records,
     next_to_verify,
     remember_all_verified,
     remember_next,
     remember_verified,
     removals_so_far,
+    remove_blocks,
 )
 from icc_store.model.record import Snapshot, SnapshotRecord
 from icc_store.model.repository import Repository
@@ -115,6 +119,8 @@ class _Check:
         self._options = options
         self._monitor = monitor
         threads = options.threads or os.cpu_count() or 1
+        self._wrong: set[ObjectId] = set()
+        self._followed: set[ObjectId] = set()
         self.blocks = BlockCheck(repository, monitor, threads=threads)
         self.trees = self._tree_check()
 
@@ -122,32 +128,42 @@ class _Check:
         """Check what is to be checked. Returns the number of index rows that were removed."""
         repository, options = self._repository, self._options
         self._monitor.phase("records")
-        self.records = check_records(repository)
+        self.records, removals = self._check_records()
         self.drafts += self.records.drafts
         end = repository.objects.transaction.last_block() + 1
         following = None
         if snapshot is not None:
-            self._follow({snapshot.id: snapshot.record}, read_content=True)
+            self._follow({snapshot.id: snapshot.record}, removals, read_content=True)
         elif options.structure:
             self._check_rows(end)
-            self._follow(self.records.snapshots)
+            self._follow(self.records.snapshots, removals)
         elif options.sample is not None:
-            following = self._sample(end, options.sample)
+            following = self._sample(end, options.sample, removals)
         else:
             self._check_blocks([(1, end)])
             self.drafts += check_unlisted(repository, self.blocks.records)
-            self._follow(self.records.snapshots)
+            self._follow(self.records.snapshots, removals)
         disowned = self._mend() if options.mend else 0
         self._remember(snapshot, following)
         return disowned
 
+    def _check_records(self) -> tuple[Records, bytes]:
+        """What can be said of records, and how removals stood then: once more when gc took one just now."""
+        records, before = Records(), b""
+        for _ in range(_TRIES):
+            before = removals_so_far(self._repository)
+            records = check_records(self._repository)
+            if not records.drafts or removals_so_far(self._repository) == before:
+                break
+        return records, before
+
     # ------------------------------------------------------------------ blocks
 
-    def _sample(self, end: int, share: float) -> int:
+    def _sample(self, end: int, share: float, removals: bytes) -> int:
         """Check the blocks that were checked longest ago. Returns where the next time begins."""
         start = next_to_verify(self._repository)
         start = start if start < end else 1
-        count = min(end - 1, max(1, round(share * (end - 1))))
+        count = min(end - 1, math.ceil(share * (end - 1)))
         stop = start + count
         ranges = [(start, min(stop, end))]
         if stop > end:
@@ -155,7 +171,7 @@ class _Check:
             ranges.append((1, stop))
         self._check_blocks(ranges)
         if self.drafts:
-            self._follow(self.records.snapshots)  # to name the files
+            self._follow(self.records.snapshots, removals)  # to name the files
         return stop
 
     def _check_blocks(self, ranges: Iterable[tuple[int, int]]) -> None:
@@ -187,26 +203,34 @@ class _Check:
     def _tree_check(self, known: dict[bytes, Draft] | None = None, *, read_content: bool = False) -> TreeCheck:
         return TreeCheck(self._repository, self._monitor, known or {}, read_content=read_content)
 
-    def _follow(self, snapshots: dict[ObjectId, SnapshotRecord], *, read_content: bool = False) -> None:
+    def _follow(
+        self, snapshots: dict[ObjectId, SnapshotRecord], removals: bytes, *, read_content: bool = False
+    ) -> None:
         """Follow snapshots to all they need, and name the files that cannot be restored.
 
-        When gc removed something meanwhile it is done again with those that are left.
+        `removals` is how things stood when the snapshots were listed. When gc removed something since then and
+        something is missing, it is done again with the snapshots that are left.
         """
         self._monitor.phase("trees")
         wrong: list[ObjectId] = []
         for _ in range(_TRIES):
-            before = removals_so_far(self._repository)
             known = self._damaged()
             trees = self._tree_check(known, read_content=read_content)
             wrong = [one for one, record in snapshots.items() if not trees.check(record)]
             self.trees = trees
-            if not trees.drafts or removals_so_far(self._repository) == before:
+            if not trees.drafts or removals_so_far(self._repository) == removals:
                 break
-            left = check_records(self._repository).snapshots
-            snapshots = {one: record for one, record in snapshots.items() if one in left}
+            left, removals = self._check_records()
+            snapshots = {one: record for one, record in snapshots.items() if one in left.snapshots}
         for one in wrong:
             self.trees.name_files(one, snapshots[one])
+        self._wrong.update(wrong)
+        self._followed.update(snapshots)
         self.drafts += self.trees.drafts
+
+    @property
+    def _is_complete(self) -> bool:
+        return bool(self.blocks.blocks) and self._options.sample is None
 
     def _damaged(self) -> dict[bytes, Draft]:
         """The objects of which no copy can be read, by the first 16 bytes of their ids."""
@@ -231,11 +255,16 @@ class _Check:
     def _mend(self) -> int:
         """Let go of what is damaged. Returns the number of index rows removed."""
         damage = [draft for draft in self.drafts if draft.severity is Severity.DAMAGE]
-        if not damage or any(draft.in_database for draft in damage):
+        useless = [draft.block for draft in self.drafts if draft.block is not None and not draft.in_use]
+        if any(draft.in_database for draft in damage) or not (damage or useless or self.records.again):
             return 0
         rows = sorted({row for draft in self.drafts for row in draft.rows})
         try:
-            disown(self._repository, rows)
+            mend_records(self._repository, self.records.again, self.records.lost_annotations)
+            if damage:
+                disown(self._repository, rows)
+            elif self._is_complete:
+                remove_blocks(self._repository, useless)
         except IccStoreError as error:
             self._monitor.note(f"what is damaged keeps its index rows: {error.message}")
             return 0
@@ -244,8 +273,12 @@ class _Check:
     def _remember(self, snapshot: Snapshot | None, following: int | None) -> None:
         """Note what was checked, where that can be written."""
         try:
+            if any(draft.in_database for draft in self.drafts):
+                return
             if following is not None:
                 remember_next(self._repository, following)
+            everything = snapshot is not None or not (self._options.structure or following)
+            mark_suspect(self._repository, self._wrong, self._followed - self._wrong if everything else ())
             if self.drafts:
                 return
             if snapshot is not None:

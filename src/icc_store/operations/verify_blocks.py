@@ -151,18 +151,22 @@ class BlockCheck:
         report = self._check(number, data)
         if report.problem:
             self.drafts.append(self._draft(f"block {number} is damaged: {report.problem}", number, rows))
+            if not rows:
+                self.drafts[-1].in_use = False
+                self.drafts[-1].severity = Severity.INCONSISTENCY
+                self.drafts[-1].what += "; nothing in it is in use"
             return
         wrong = _wrong_rows(report, rows)
         if wrong:
             what = f"{len(wrong)} index rows point to objects that block {number} does not hold"
             self.drafts.append(self._draft(what, number, wrong))
-        if report.bad:
-            broken = [row for row in rows if row not in wrong and unpack_row(row)[1].position in report.bad]
-            why = next(iter(report.bad.values()))
-            what = f"block {number}: {len(report.bad)} of {len(report.ids)} objects cannot be read: {why}"
+        # What no row points to is dead: gc may have removed what it was written against.
+        broken = [row for row in rows if row not in wrong and unpack_row(row)[1].position in report.bad]
+        if broken:
+            why = report.bad[unpack_row(broken[0])[1].position]
+            what = f"block {number}: {len(broken)} of {len(report.ids)} objects cannot be read: {why}"
             draft = self._draft(what, number, broken)
             draft.in_database = report.in_database
-            draft.keys.update(report.ids[position][:KEY_SIZE] for position in report.bad)
             self.drafts.append(draft)
 
     def _still_there(self, rows: list[bytes]) -> list[bytes]:

@@ -67,6 +67,8 @@ class Draft:
     """Index rows that must go so that the objects are stored again."""
     in_database: bool = False
     """The database itself is broken there: writing to it could make that worse."""
+    in_use: bool = True
+    """False of a damaged block that the index does not speak of."""
     files: list[AffectedFile] = field(default_factory=list)
     files_total: int = 0
 

@@ -10,7 +10,7 @@ from icc_store.codec.hashing import object_id
 from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.checkup import annotation_rows, copies, snapshot_rows
-from icc_store.model.record import SnapshotRecord, unpack_annotation
+from icc_store.model.record import SnapshotRecord, unpack_annotation, unpack_record
 from icc_store.model.repository import Repository
 from icc_store.objects.block import RAW, decode_block
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
@@ -22,6 +22,10 @@ class Records:
 
     snapshots: dict[ObjectId, SnapshotRecord] = field(default_factory=dict)
     drafts: list[Draft] = field(default_factory=list)
+    again: dict[ObjectId, bytes] = field(default_factory=dict)
+    """Records of which one of the two copies is damaged or missing: what the other one holds."""
+    lost_annotations: list[bytes] = field(default_factory=list)
+    """Keys of annotations that cannot be read."""
 
 
 def check_records(repository: Repository) -> Records:
@@ -37,9 +41,10 @@ def check_records(repository: Repository) -> Records:
         if record.seq != int.from_bytes(key):
             found.drafts.append(_inconsistent(f"snapshot {short} is listed as {int.from_bytes(key)}, not {record.seq}"))
         if identity[:KEY_SIZE] not in whole:
+            found.again[identity] = repository.objects.get(identity, Kind.SNAPSHOT)
             found.drafts.append(_inconsistent(f"snapshot {short} has no second copy of its record that can be read"))
     listed = {identity[:KEY_SIZE] for _, identity in _listed(repository, Records(), snapshot_rows, "snapshots")}
-    stray = whole - listed
+    stray = whole.keys() - listed
     if stray:
         found.drafts.append(_inconsistent(f"{len(stray)} copies of snapshot records belong to no listed snapshot"))
     _check_annotations(repository, found, listed)
@@ -62,27 +67,32 @@ def check_unlisted(repository: Repository, met: Iterable[ObjectId]) -> list[Draf
     return [draft]
 
 
-def _read(repository: Repository, identity: ObjectId, found: Records, whole: set[bytes]) -> SnapshotRecord | None:
+def _read(
+    repository: Repository, identity: ObjectId, found: Records, whole: dict[bytes, bytes]
+) -> SnapshotRecord | None:
     try:
         return repository.record(identity)
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
-        rest = "its second copy is whole" if identity[:KEY_SIZE] in whole else "so is its second copy"
+        copy = whole.get(identity[:KEY_SIZE])
+        rest = "nor can its second copy" if copy is None else "its second copy is whole and takes its place"
         what = f"the record of snapshot {identity.hex()[:12]} cannot be read ({reason(error)}); {rest}"
         draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}, in_database=of_database(error))
-        draft.concern(identity, b"")
         found.drafts.append(draft)
-        return None
+        if copy is None:
+            draft.concern(identity, b"")
+            return None
+        found.again[identity] = copy
+        return unpack_record(copy)
 
 
-def _check_copies(repository: Repository, found: Records) -> set[bytes]:
-    """The beginnings of the ids of which a second copy can be read."""
-    whole: set[bytes] = set()
+def _check_copies(repository: Repository, found: Records) -> dict[bytes, bytes]:
+    """The second copies that can be read, by the beginnings of their ids."""
+    whole: dict[bytes, bytes] = {}
     try:
         for key, data in copies(repository.objects.transaction):
             try:
-                _check_copy(repository, key, data)
-                whole.add(key)
+                whole[key] = _copy(repository, key, data)
             except (IccStoreError, ValueError) as error:
                 what = f"the second copy of the record of snapshot {key.hex()[:12]} is damaged: {reason(error)}"
                 found.drafts.append(Draft(Severity.DAMAGE, what, keys={key}))
@@ -94,7 +104,8 @@ def _check_copies(repository: Repository, found: Records) -> set[bytes]:
     return whole
 
 
-def _check_copy(repository: Repository, key: bytes, data: bytes) -> None:
+def _copy(repository: Repository, key: bytes, data: bytes) -> bytes:
+    """The record that a second copy holds. Raises BlockDamaged, ValueError."""
     block = decode_block(data, repository.header.repository)
     if len(block.frames) != 1 or len(block.frames[0].ids) != 1 or block.frames[0].bases:
         raise ValueError("it is not one record")
@@ -104,6 +115,7 @@ def _check_copy(repository: Repository, key: bytes, data: bytes) -> None:
         raise ValueError("it does not have the bytes its id says")
     if not frame.ids[0].startswith(key):
         raise ValueError("it stands under another name")
+    return plain
 
 
 def _check_annotations(repository: Repository, found: Records, listed: set[bytes]) -> None:
@@ -112,7 +124,8 @@ def _check_annotations(repository: Repository, found: Records, listed: set[bytes
             annotation = unpack_annotation(repository.objects.get(identity, Kind.ANNOTATION))
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             repository.objects.renew()
-            what = f"annotation {int.from_bytes(key)} cannot be read: {reason(error)}"
+            found.lost_annotations.append(key)
+            what = f"annotation {int.from_bytes(key)} cannot be read, what it said is lost: {reason(error)}"
             draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}, in_database=of_database(error))
             found.drafts.append(draft)
             continue
