@@ -180,7 +180,7 @@ class _Task:
             one_file_system=self._options.one_file_system,
             rehash=rehash,
             turn=run.turn,
-            racy_from_ns=clock_of(self._repository.path) - RACY_NS,
+            racy_from_ns=self._file_system_time() - RACY_NS,
         )
         scanner = Scanner(run, options, SqliteCopies(self._repository.path), self._monitor)
         if self._stream is None:
@@ -193,6 +193,14 @@ class _Task:
             earlier = found[0].to_wire() if found else None
         self._streamed = store_stdin(scanner, self._stream, self._options.stdin_name, earlier, self._time_ns)
         return scanner, self._streamed
+
+    def _file_system_time(self) -> int:
+        try:
+            return clock_of(self._repository.path)
+        except OSError:
+            if self._options.dry_run:
+                return self._clock.now_ns()  # a rehearsal leaves nothing behind that could be wrong
+            raise
 
     def _rules(self) -> Excludes:
         """The user's exclusions, and what is never part of a snapshot: the repository, and a memory's own backups."""

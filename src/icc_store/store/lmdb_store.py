@@ -191,8 +191,7 @@ class LmdbStore:
     @contextmanager
     def write(self) -> Iterator[LmdbWrite]:
         """Make the next commit under the repository's write lock."""
-        if self.readonly:
-            raise ReadOnlyRepository(f"the repository {self.path} cannot be written to")
+        self._check_writable()
         with self._lock.held(), self._translated():
             if os.stat(self._data_path).st_ino != self._inode:
                 raise IccStoreError(f"{self.path} was replaced while it was open", hint="run the command again")
@@ -208,10 +207,21 @@ class LmdbStore:
     @contextmanager
     def adding(self) -> Iterator[None]:
         """Announce, in the body, a run that adds blocks."""
+        self._check_writable()
         with self.read() as txn:
             first = txn.last_block() + 1
         with writer_record(self.path / WRITERS_NAME, first):
             yield
+
+    def _check_writable(self) -> None:
+        if self.readonly:
+            raise self._not_writable()
+
+    def _not_writable(self) -> ReadOnlyRepository:
+        return ReadOnlyRepository(
+            f"the repository {self.path} cannot be written to",
+            hint="check its permissions; it can be read and restored",
+        )
 
     def lowest_writer(self) -> int | None:
         """The first block number that a living run may have written, or None when none is adding."""
@@ -326,7 +336,7 @@ class LmdbStore:
         if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError | lmdb.InvalidError | lmdb.PanicError):
             raise DamageError(f"LMDB cannot read {self.path}: {error}", hint="run `icc-store verify`") from error
         if isinstance(error, lmdb.ReadonlyError):
-            raise ReadOnlyRepository(f"the repository {self.path} cannot be written to") from error
+            raise self._not_writable() from error
         room = os.statvfs(self.path)
         if isinstance(error, lmdb.MapFullError) or room.f_bavail * room.f_frsize < _MIN_FREE:
             raise DiskFull(
