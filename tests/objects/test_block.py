@@ -19,8 +19,8 @@ from icc_store.objects.block import (
     ZSTD,
     ZSTD_IDS,
     Frame,
-    directory_size,
     decode_block,
+    directory_size,
     encode_block,
 )
 from tests.support.shelf import REPOSITORY, delta_frame, plain_frame, words

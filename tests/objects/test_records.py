@@ -9,8 +9,8 @@ from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind
 from icc_store.limits import MAX_OBJECT_SIZE
 from icc_store.objects.block import decode_block
+from icc_store.objects.records import append_record, read_copy, remove_record
 from icc_store.objects.records import copies as second_copies
-from icc_store.objects.records import append_record, remove_record
 from icc_store.store.protocol import Table
 from tests.support.shelf import REPOSITORY, Shelf, words
 
@@ -42,6 +42,23 @@ def test_a_snapshot_record_is_stored_twice(shelf: Shelf) -> None:
     copy = decode_block(copies[snapshot[:KEY_SIZE]], REPOSITORY)
     assert copy.frames == shelf.blocks()[1].frames
     assert copy.uid != shelf.blocks()[1].uid
+
+
+def test_a_second_copy_can_be_read_alone(shelf: Shelf) -> None:
+    """Each copy is found by the record's id and proven by it; a damaged one counts as none."""
+    with shelf.store.write() as txn:
+        ids = [append_record(txn, REPOSITORY, Kind.SNAPSHOT, words(seed, 400)) for seed in range(3)]
+        for number in (1, 2, 3):
+            txn.delete_block(number)
+    with shelf.store.read() as txn:
+        assert [read_copy(txn, REPOSITORY, identity) for identity in ids] == [words(seed, 400) for seed in range(3)]
+        assert read_copy(txn, REPOSITORY, object_id(Kind.SNAPSHOT, b"never stored")) is None
+        key, data = list(txn.items(Table.COPIES))[1]
+    with shelf.store.write() as txn:
+        txn.put(Table.COPIES, key, data[:-1] + bytes([data[-1] ^ 1]))
+    with shelf.store.read() as txn:
+        assert read_copy(txn, REPOSITORY, ids[1]) is None
+        assert read_copy(txn, REPOSITORY, ids[2]) == words(2, 400)
 
 
 def test_a_removed_record_leaves_nothing(shelf: Shelf) -> None:

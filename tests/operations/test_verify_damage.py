@@ -190,8 +190,7 @@ def test_rows_that_point_elsewhere(repository: Repository, snapshots: list[Snaps
 def test_a_damaged_record_is_taken_from_its_copy(repository: Repository, snapshots: list[Snapshot]) -> None:
     """One of the two copies of a record may break: it is told once, mended, and then nothing is wrong any more."""
     damage.damage_block(repository, damage.block_of(repository, snapshots[0].id))
-    with pytest.raises(DamageError):
-        repository.snapshots()
+    assert [one.id for one in repository.snapshots()] == [one.id for one in snapshots]
     findings = verify(repository).findings
     assert any("its second copy is whole" in finding.what for finding in findings)
     assert [one.id for one in repository.snapshots()] == [one.id for one in snapshots]

@@ -31,7 +31,7 @@ from icc_store.model.record import (
     unpack_record,
 )
 from icc_store.objects.reader import ObjectReader
-from icc_store.objects.records import append_record
+from icc_store.objects.records import append_record, read_copy
 from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
 from icc_store.store.protocol import Store, Table, WriteTransaction
 
@@ -78,8 +78,18 @@ class Repository:
         return [combine(identity, self.record(identity), notes.get(identity, ())) for identity in snapshots]
 
     def record(self, identity: ObjectId) -> SnapshotRecord:
-        """The record under that id. Raises ObjectMissing, BlockDamaged."""
-        return unpack_record(self.objects.get(identity, Kind.SNAPSHOT))
+        """The record under that id; from its second copy where the first is damaged.
+
+        Raises ObjectMissing, BlockDamaged.
+        """
+        try:
+            data = self.objects.get(identity, Kind.SNAPSHOT)
+        except DamageError:
+            copy = read_copy(self.objects.transaction, self.header.repository, identity)
+            if copy is None:
+                raise
+            data = copy
+        return unpack_record(data)
 
     def snapshot(self, identity: ObjectId) -> Snapshot:
         """One snapshot with its annotations. Raises SnapshotNotFound."""

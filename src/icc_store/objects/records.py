@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
-from icc_store.errors import IccStoreError
+from icc_store.errors import DamageError, IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL, MAX_OBJECT_SIZE
-from icc_store.objects.block import encode_block
+from icc_store.objects.block import RAW, decode_block, encode_block
 from icc_store.objects.encoder import Group, encode_frame
 from icc_store.objects.index import pack_row, unpack_row
 from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
@@ -40,6 +41,20 @@ def copies(txn: ReadTransaction) -> Iterator[tuple[bytes, bytes]]:
     """The second copies of snapshot records: the first 16 bytes of the id, and a whole block."""
     for key, data in txn.items(Table.COPIES):
         yield key[_NUMBER_SIZE:], data
+
+
+def read_copy(txn: ReadTransaction, repository: bytes, identity: ObjectId) -> bytes | None:
+    """A snapshot record from its second copy, proven by its id; None when there is none that is whole."""
+    for key, data in copies(txn):
+        if key == identity[:KEY_SIZE]:
+            try:
+                frame = decode_block(data, repository).frames[0]
+                plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size)
+            except (DamageError, ValueError):
+                continue
+            if object_id(frame.kind, plain) == identity:
+                return plain
+    return None
 
 
 def remove_record(txn: WriteTransaction, identity: ObjectId) -> int:
