@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ _SHOWN = 8
 
 def host_name() -> str:
     """The name people know this machine by."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def machine_label() -> str:

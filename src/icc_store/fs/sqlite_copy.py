@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 import sys
 import time
 
@@ -36,6 +35,9 @@ def copy(name: bytes, destination: str) -> int:
 
     Raises OSError and sqlite3.Error.
     """
+    # Here, since the program that starts this one reads constants from it and has no use for SQLite.
+    import sqlite3
+
     main = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     while not _lock_shared(main):
         time.sleep(_POLL)
@@ -67,6 +69,8 @@ def _lock_shared(fd: int) -> bool:
 
 
 def main(arguments: list[str]) -> int:
+    import sqlite3  # here for the same reason
+
     directory_fd, name, destination = arguments
     os.fchdir(int(directory_fd))
     try:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from icc_store.codec.hashing import object_id
 from icc_store.errors import IccStoreError
@@ -36,6 +36,9 @@ from icc_store.objects.encoder import Group, encode_frame, pack_blocks
 from icc_store.objects.index import pack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.store.protocol import Store, WriteTransaction
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
 _INLINE_BYTES = SOLID_FRAME_SIZE
@@ -274,6 +277,9 @@ class ObjectWriter:
             if size < _INLINE_BYTES:
                 self._take(encode_frame(group, self._level))
                 return
+            # Here, since small snapshots need no pool, and it takes 8 ms to load.
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
         self._jobs.append((self._pool.submit(encode_frame, group, self._level), size))
         self._in_jobs += size

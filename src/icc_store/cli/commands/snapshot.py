@@ -125,10 +125,11 @@ def _default_path(context: Context) -> Path:
 
 
 def _options(context: Context, given: dict[str, Any]) -> SnapshotOptions:
-    from icc_store.operations.resolve import check_name
     from icc_store.operations.snapshot import SnapshotOptions
 
     if given["name"]:
+        from icc_store.operations.resolve import check_name
+
         check_name(given["name"])
     patterns = list(given["exclude"])
     for file in given["exclude_from"]:
