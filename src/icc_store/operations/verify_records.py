@@ -71,7 +71,7 @@ def _read(
     repository: Repository, identity: ObjectId, found: Records, whole: dict[bytes, bytes]
 ) -> SnapshotRecord | None:
     try:
-        return repository.record(identity)
+        return unpack_record(repository.objects.get(identity, Kind.SNAPSHOT))  # not from its second copy
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
         copy = whole.get(identity[:KEY_SIZE])
