@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from icc_store.codec.serial import pack, unpack
 from icc_store.ids import ObjectId
 from icc_store.limits import GIB, MAX_TREE_DEPTH
-from icc_store.model.entry import GID, MODE, MTIME, NAME, SUBTREE, UID, Entry, Wire, in_order
+from icc_store.model.entry import GID, MODE, MTIME, NAME, SUBTREE, UID, Entry, Wire, in_order, with_storable_time
 from icc_store.model.paths import display, parts
-from icc_store.model.tree import Owners, cut_points, join_parts, pack_part
+from icc_store.model.tree import Owners, cut_points, join_parts, store_part
 
 _MADE_UP_MODE = stat.S_IFDIR | 0o755
 _OVERHEAD = 150
@@ -120,7 +120,7 @@ class TreeBuilder:
         for end in cut_points(names):
             owners = Owners()
             wires = [_wire(below[name], owners) for name in names[start:end]]
-            stored.append((names[start] if names else b"", self._add_tree(pack_part(wires, owners))))
+            stored.append((names[start] if names else b"", store_part(wires, owners, self._add_tree)))
             start = end
         return join_parts(stored, self._add_tree)
 
@@ -180,7 +180,7 @@ def _kind(wire: Wire) -> str:
 
 
 def _pack(placed: Placed) -> bytes:
-    return pack([placed.wire, placed.user, placed.group])
+    return pack([with_storable_time(placed.wire), placed.user, placed.group])
 
 
 def _unpack(packed: bytes) -> Placed:

@@ -19,7 +19,7 @@ from icc_store.fs.scanner import Scanner
 from icc_store.ids import ObjectId
 from icc_store.model.entry import SIZE, SUBTREE, Entry, Wire, in_order
 from icc_store.model.paths import parts
-from icc_store.model.tree import cut_points, join_parts, pack_part
+from icc_store.model.tree import cut_points, join_parts, pack_part, store_part
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -124,7 +124,7 @@ def _store_directory(scanner: Scanner, node: _Node, stored: bytes) -> ObjectId:
     done = [
         (
             wires[start][1] if start < end else b"",
-            scanner.add_tree(pack_part(wires[start:end], scanner.owners(wires[start:end]))),
+            store_part(wires[start:end], scanner.owners(wires[start:end]), scanner.add_tree),
         )
         for start, end in zip(starts, ends, strict=True)
     ]
