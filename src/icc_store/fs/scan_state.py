@@ -71,6 +71,8 @@ class Directory:
     """First names of its parts when it was last seen; the very first stands as an empty name."""
     dropped: set[bytes] = field(default_factory=set)
     """Names that turned out not to be storable."""
+    copied: dict[bytes, Wire] = field(default_factory=dict)
+    """Entries of databases in use that have been copied; their companions are among what is dropped."""
     subtrees: dict[bytes, ObjectId] = field(default_factory=dict)
     counted: ScanCounters = field(default_factory=ScanCounters)
 

@@ -22,12 +22,12 @@ from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
-from icc_store.fs.seen import Column, fingerprint_of, list_key, make_row, parse_row, row_key
+from icc_store.fs.seen import NO_FINGERPRINT, Column, fingerprint_of, list_key, make_row, parse_row, row_key
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import TREE_FANOUT_MIN
 from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
 from icc_store.model.paths import display, join
-from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree
+from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree, store_part
 from icc_store.monitor import Monitor
 
 _TYPE = 0o170000
@@ -184,9 +184,11 @@ class Scanner:
         wires = self._wires(stack.fd, directory, part, earlier, reread=reread)
         if wires is None:
             return None
-        data = pack_part(wires, self.owners(wires))
-        tree = self._run.writer.add(Kind.TREE, data, bases=(row.tree,) if row is not None else ())
-        fresh = make_row(tree, part.statuses, mark, self._options.racy_from_ns)
+        bases = (row.tree,) if row is not None else ()
+        add = self._run.writer.add
+        tree = store_part(wires, self.owners(wires), lambda data: add(Kind.TREE, data, bases=bases))
+        settled = not any(FLAGS in wire for wire in wires)
+        fresh = make_row(tree, part.statuses, mark if settled else NO_FINGERPRINT, self._options.racy_from_ns)
         if fresh != stored:
             self._run.remember(key, fresh)
         return tree
@@ -270,7 +272,7 @@ class Scanner:
     def _wires(self, fd: int, directory: Directory, part: Part, earlier: Earlier, *, reread: bool) -> list[Wire] | None:
         """The entries of a part, contents stored. None when something had to be dropped."""
         path, counted = directory.path, directory.counted
-        live = self._copies.concerns(part.names)
+        live = self._copies.concerns([*part.names, *directory.dropped])
         if live:
             self._copies.start_directory()
         wires: list[Wire] = []
@@ -319,9 +321,13 @@ class Scanner:
         known = found[0] if found is not None else None
         wire = None
         if live:
-            if self._copies.covered(fd, name):
+            wire = directory.copied.get(name)
+            if wire is None and self._copies.covered(fd, name):
                 return None
-            wire = self._copies.store(self.files, fd, name, status, known)
+            if wire is None:
+                wire = self._copies.store(self.files, fd, name, status, known)
+                if wire is not None:
+                    directory.copied[name] = wire
             if wire is None and found is not None and _is_same(found, status):
                 wire = known
         if wire is None:

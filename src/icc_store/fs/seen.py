@@ -23,6 +23,8 @@ from icc_store.ids import ID_SIZE, ObjectId
 
 Column = tuple[int, int]
 _FINGERPRINT_SIZE = 16
+NO_FINGERPRINT = bytes(_FINGERPRINT_SIZE)
+"""Matches nothing: of a part whose files may have changed since without a sign, every entry is looked at next time."""
 _HEAD = ID_SIZE + _FINGERPRINT_SIZE
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 
@@ -78,6 +80,6 @@ def make_row(tree: ObjectId, statuses: Sequence[os.stat_result], mark: bytes, ra
         changed = status.st_ctime_ns
         if changed >= racy_from_ns or status.st_mtime_ns >= racy_from_ns:
             changed = 0
-            mark = bytes(_FINGERPRINT_SIZE)
+            mark = NO_FINGERPRINT
         columns.extend((changed & _MASK, status.st_ino))
     return tree + mark + columns.tobytes()
