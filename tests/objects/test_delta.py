@@ -6,7 +6,7 @@ import pytest
 
 from icc_store.codec.hashing import chunk_id
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
-from icc_store.limits import DELTA_COST_FACTOR, DELTA_COST_FLOOR, DELTA_GROUP_SIZE, MAX_BASES, MAX_DELTA_DEPTH
+from icc_store.limits import DELTA_COST_FACTOR, DELTA_COST_FLOOR, DELTA_GROUP_SIZE, KIB, MAX_BASES, MAX_DELTA_DEPTH
 from icc_store.objects.block import Frame
 from tests.support.shelf import Shelf, noise, words
 
@@ -37,7 +37,7 @@ def real_depth(shelf: Shelf, identity: bytes) -> int:
 
 
 def real_cost(shelf: Shelf, identity: bytes) -> int:
-    """Plain bytes of all frames below an object's."""
+    """Plain KiB of all frames below an object's, each rounded up."""
     frames: dict[tuple[int, int], int] = {}
 
     def visit(key: bytes) -> None:
@@ -45,7 +45,7 @@ def real_cost(shelf: Shelf, identity: bytes) -> int:
             found = shelf.reader.frame_of(base)
             assert found is not None
             location, number, frame, _ = found
-            frames[location.block, number] = frame.plain_size
+            frames[location.block, number] = -(-frame.plain_size // KIB)
             visit(base)
 
     visit(identity)
@@ -71,14 +71,14 @@ def test_a_delta_that_saves_little_is_not_made(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("size", [1300, 60_000, 400_000])
 def test_chains_keep_their_bounds(shelf: Shelf, size: int) -> None:
-    """Depth at most 16 and cost at most max(8 x size, 1 MiB), as written and as counted; all versions come back."""
+    """Depth at most 32 and cost at most max(8 x size, 1 MiB), as written and as counted; all versions come back."""
     contents = versions(60, size)
     ids = store_all(shelf, contents)
     for identity, content in zip(ids, contents, strict=True):
         frame = shelf.frame_of(identity)
         assert frame.depth == real_depth(shelf, identity) <= MAX_DELTA_DEPTH
         assert frame.cost == real_cost(shelf, identity)
-        assert frame.cost + len(content) <= max(DELTA_COST_FACTOR * len(content), DELTA_COST_FLOOR)
+        assert frame.cost * KIB + len(content) <= max(DELTA_COST_FACTOR * len(content), DELTA_COST_FLOOR)
         assert shelf.fresh().get(identity, Kind.CHUNK) == content
 
 

@@ -53,7 +53,7 @@ class Frame:
     depth: int = 0
     """How many frames must be read first, one behind the other."""
     cost: int = 0
-    """Plain bytes of all frames below this one; 0 for a frame without bases."""
+    """Plain KiB of all frames below this one, each rounded up; 0 for a frame without bases."""
 
     @property
     def plain_size(self) -> int:

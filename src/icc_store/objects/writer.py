@@ -23,6 +23,7 @@ from icc_store.limits import (
     DELTA_COST_FACTOR,
     DELTA_COST_FLOOR,
     DELTA_GROUP_SIZE,
+    KIB,
     MAX_BASES,
     MAX_DELTA_DEPTH,
     MAX_OBJECT_SIZE,
@@ -84,7 +85,7 @@ class _DeltaRun:
 
 @dataclass(frozen=True)
 class _Base:
-    """Objects of one frame to write against; `below` is the plain size of that frame and all under it."""
+    """Objects of one frame to write against; `below` is the plain size of that frame and all under it, in KiB."""
 
     frame: tuple[int, int]
     keys: tuple[bytes, ...]
@@ -210,7 +211,7 @@ class ObjectWriter:
         plain = self._reader.frame_plain(location.block, block, number)
         start = sum(frame.lengths[:within])
         data = plain[start : start + frame.lengths[within]]
-        return _Base((location.block, number), (key,), (data,), frame.depth, frame.cost + frame.plain_size)
+        return _Base((location.block, number), (key,), (data,), frame.depth, frame.cost + -(-frame.plain_size // KIB))
 
     def _chain_start(self, base: _Base) -> _Base | None:
         """The object that the chain of deltas under `base` began with."""
@@ -316,5 +317,5 @@ def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence
 
 
 def _within_bounds(base: _Base, size: int) -> bool:
-    closure = base.below + size
+    closure = base.below * KIB + size
     return base.depth < MAX_DELTA_DEPTH and closure <= max(DELTA_COST_FACTOR * size, DELTA_COST_FLOOR)
