@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import encodings.ascii  # noqa: F401  # loaded late, and then out of an ordinary user's reach
+import importlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,6 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fs.roles import as_ordinary_user
+
+LOADED_LATE = ("concurrent.futures.thread", "ctypes", "difflib", "encodings.ascii", "pyfastcdc.cy", "sqlite3")
+"""What the program imports only when it needs it: then it may be out of an ordinary user's reach."""
+
+for module in LOADED_LATE:
+    importlib.import_module(module)
 
 
 @contextmanager

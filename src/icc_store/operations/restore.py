@@ -9,16 +9,20 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError, DiskFull, TargetError
+from icc_store.fs.early_sync import EarlySync
+from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.writer import TreeWriter
-from icc_store.ids import Kind, ObjectId
+from icc_store.ids import ObjectId
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import content_bytes
 from icc_store.model.entry import HARD_LINK, NAME, SUBTREE, Entry, Wire, entry_from_wire
+from icc_store.model.neighbours import NeighbourReader
 from icc_store.model.paths import join, parts
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -38,7 +42,9 @@ from icc_store.operations.restore_plan import (
     RestorePlan,
 )
 from icc_store.operations.restore_planner import plan_restore
-from icc_store.operations.steps import Steps, run_steps
+
+_MANY = 5_000
+"""Files from which on the disk is asked to begin before all is written."""
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NOTHING_THERE = DirectoryPlan()
@@ -130,6 +136,7 @@ class _Run:
         self.removed = 0
         self.failures: list[Failure] = []
         self._objects = repository.objects
+        self._chunk = NeighbourReader(repository.objects).chunk
         self._plan = plan
         self._writer = writer
         self._monitor = monitor
@@ -139,7 +146,8 @@ class _Run:
     def all(self) -> None:
         plan, top = self._plan, root_of(self._plan.snapshot.record)
         self._monitor.phase("restore")
-        run_steps(self._directory(b"", plan.snapshot.record.root, plan.root))
+        with EarlySync(plan.target) if plan.totals.changes > _MANY else nullcontext():
+            run_nested(self._directory(b"", plan.snapshot.record.root, plan.root))
         existed = plan.root.actions is not None
         keeps = existed and plan.options.overwrite is Overwrite.NEVER
         described = plan.snapshot.record.root_entry is not None and self._scope.owns(b"") and not keeps
@@ -152,7 +160,7 @@ class _Run:
 
     # ------------------------------------------------------------------ directories
 
-    def _directory(self, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Steps:
+    def _directory(self, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Nested[None]:
         """Restore the directory that the writer is in."""
         if plan.removals or plan.extras:
             yield self._removals(path, plan)
@@ -183,7 +191,9 @@ class _Run:
         """What is done in a directory that was missing, of which only parts were asked for."""
         return Action.MAKE if self._scope.leads(join(path, wire[NAME])) else Action.PASS
 
-    def _subdirectory(self, path: bytes, wire: Wire, owners: Owners, action: Action, plan: DirectoryPlan) -> Steps:
+    def _subdirectory(
+        self, path: bytes, wire: Wire, owners: Owners, action: Action, plan: DirectoryPlan
+    ) -> Nested[None]:
         path = join(path, wire[NAME])
         if action not in ENTERED:
             self._undone(path, action)
@@ -210,7 +220,7 @@ class _Run:
         except OSError as error:
             self._fail_os(path, error)
 
-    def _removals(self, path: bytes, plan: DirectoryPlan) -> Steps:
+    def _removals(self, path: bytes, plan: DirectoryPlan) -> Nested[None]:
         for removal in plan.removals:
             try:
                 self._writer.remove(removal.name)
@@ -271,7 +281,7 @@ class _Run:
         if entry.is_file:
             content: Iterable[bytes | int]
             if entry.chunk is not None:
-                content = (self._objects.get(entry.chunk, Kind.CHUNK),)
+                content = (self._chunk(entry.chunk),)
             else:
                 content = content_bytes(self._objects, None, entry.content_list)
             self.size += self._writer.write_file(entry, owners, content)

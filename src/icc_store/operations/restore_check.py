@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from icc_store.errors import DamageError
 from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import ObjectId
 from icc_store.model.entry import NAME, SUBTREE, Entry, Wire, entry_from_wire
 from icc_store.model.paths import join
@@ -16,7 +17,6 @@ from icc_store.model.tree import tree_parts
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.live_files import LiveFiles
 from icc_store.operations.restore_plan import ENTERED, Action, DirectoryPlan, Failure, RestorePlan
-from icc_store.operations.steps import Steps, run_steps
 
 _UNCHECKED = frozenset((Action.PASS, Action.LEAVE, Action.BLOCKED, Action.REFUSED, Action.BROKEN))
 
@@ -30,7 +30,7 @@ def check_restored(
     stack = DirectoryStack(fd)
     monitor.phase("check")
     try:
-        run_steps(check.directory(stack, b"", plan.snapshot.record.root, plan.root))
+        run_nested(check.directory(stack, b"", plan.snapshot.record.root, plan.root))
     finally:
         stack.close()
         os.close(fd)
@@ -47,7 +47,7 @@ class _Check:
         self._failed = failed
         self._monitor = monitor
 
-    def directory(self, stack: DirectoryStack, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Steps:
+    def directory(self, stack: DirectoryStack, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Nested[None]:
         """Check the directory that the stack stands in, by the plan it was restored by."""
         position, below = 0, iter(plan.below)
         try:
@@ -68,7 +68,7 @@ class _Check:
         except DamageError:
             pass  # the restore has said so
 
-    def _subdirectory(self, stack: DirectoryStack, path: bytes, wire: Wire, plan: DirectoryPlan) -> Steps:
+    def _subdirectory(self, stack: DirectoryStack, path: bytes, wire: Wire, plan: DirectoryPlan) -> Nested[None]:
         try:
             stack.descend(wire[NAME])
         except OSError as error:

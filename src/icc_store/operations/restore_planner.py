@@ -10,6 +10,7 @@ from pathlib import Path
 
 from icc_store.errors import DamageError, TargetError, UsageError
 from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.sqlite_source import companions, is_sqlite
 from icc_store.ids import ObjectId
 from icc_store.model.content import content_bytes
@@ -36,7 +37,6 @@ from icc_store.operations.restore_plan import (
     Totals,
 )
 from icc_store.operations.restore_removals import Removals
-from icc_store.operations.steps import Steps, run_steps
 
 _COMPANION_ENDS = (b"-wal", b"-shm", b"-journal")
 
@@ -98,7 +98,7 @@ class _Planner:
         if self._options.delete:
             self._removals.check()
         if not target.exists():
-            run_steps(self._fresh(b"", self._record.root))
+            run_nested(self._fresh(b"", self._record.root))
             return plan
         try:
             fd = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -106,7 +106,7 @@ class _Planner:
             raise TargetError(f"cannot restore to {target}: {error.strerror}") from error
         stack = DirectoryStack(fd)
         try:
-            run_steps(self._existing(stack, plan, b"", self._record.root))
+            run_nested(self._existing(stack, plan, b"", self._record.root))
         finally:
             stack.close()
             os.close(fd)
@@ -114,7 +114,7 @@ class _Planner:
 
     # ------------------------------------------------------------------ where nothing is there
 
-    def _fresh(self, path: bytes, tree: ObjectId) -> Steps:
+    def _fresh(self, path: bytes, tree: ObjectId) -> Nested[None]:
         """Count what is made in a directory that is missing. Entries stay maps: this is all a first restore plans."""
         counts, scope = self.totals.counts, self._scope
         everything = scope.takes(path)
@@ -140,7 +140,7 @@ class _Planner:
 
     # ------------------------------------------------------------------ where something is there
 
-    def _existing(self, stack: DirectoryStack, plan: DirectoryPlan, path: bytes, tree: ObjectId) -> Steps:
+    def _existing(self, stack: DirectoryStack, plan: DirectoryPlan, path: bytes, tree: ObjectId) -> Nested[None]:
         """Plan the directory that the stack stands in. Directories come first, as when the snapshot was taken."""
         plan.actions = actions = bytearray()
         here = _Here({os.fsencode(name) for name in os.listdir(stack.fd)}, plan, path)
@@ -172,7 +172,9 @@ class _Planner:
             gone = {removal.name for removal in plan.removals}
             yield self._removals.plan(stack, path, here.names - stored - gone, plan)
 
-    def _below(self, stack: DirectoryStack, here: _Here, wire: Wire, action: Action) -> Generator[Steps, None, Action]:
+    def _below(
+        self, stack: DirectoryStack, here: _Here, wire: Wire, action: Action
+    ) -> Generator[Nested[None], None, Action]:
         """Plan a subdirectory that is gone into. Returns what is to be done about it, now that it was tried."""
         path = join(here.path, wire[NAME])
         child = DirectoryPlan()

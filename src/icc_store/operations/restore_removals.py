@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from icc_store.errors import IccStoreError
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.excludes import Excludes, Rule
+from icc_store.fs.nesting import Nested
 from icc_store.model.paths import join
 from icc_store.model.record import SnapshotRecord
 from icc_store.operations.restore_plan import DirectoryPlan, Removal, Totals
-from icc_store.operations.steps import Steps
 
 _ALL_WARNINGS = 1000
 """A record lists no more files that could not be read; the others are not known."""
@@ -54,7 +54,7 @@ class Removals:
                 hint="restore without --delete",
             )
 
-    def plan(self, stack: DirectoryStack, path: bytes, names: Iterable[bytes], plan: DirectoryPlan) -> Steps:
+    def plan(self, stack: DirectoryStack, path: bytes, names: Iterable[bytes], plan: DirectoryPlan) -> Nested[None]:
         """Plan the removal of these names in the current directory, whose stored path is `path`."""
         rule = self._excludes.within(path, stack.fd)
         for name in sorted(names):

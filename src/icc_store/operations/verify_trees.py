@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from icc_store.errors import IccStoreError
+from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
@@ -18,7 +19,6 @@ from icc_store.model.repository import Repository
 from icc_store.model.tree import TreePart, parse_tree
 from icc_store.monitor import Monitor
 from icc_store.objects.index import is_base_row
-from icc_store.operations.steps import Steps, run_steps
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 
 _MAX_CONCERNED = 100_000
@@ -55,13 +55,13 @@ class TreeCheck:
         for key, kind in _REFERENCES:
             if record.root_entry is not None and key in record.root_entry:
                 self._content(kind, record.root_entry[key])
-        run_steps(self._tree(record.root))
+        run_nested(self._tree(record.root))
         root_is_wrong = record.root_entry is not None and self._is_concerned(record.root_entry)
         return not (self._trees[record.root] or root_is_wrong)
 
     # ------------------------------------------------------------------ following references
 
-    def _tree(self, identity: ObjectId) -> Steps:
+    def _tree(self, identity: ObjectId) -> Nested[None]:
         """Look at a tree and all below it, unless that was done."""
         if identity in self._trees:
             return
@@ -165,9 +165,9 @@ class TreeCheck:
         """Tell the findings which files of a snapshot they concern."""
         if record.root_entry is not None and self._is_concerned(record.root_entry):
             self._concern(record.root_entry, snapshot, b"")
-        run_steps(self._name_below(snapshot, b"", record.root))
+        run_nested(self._name_below(snapshot, b"", record.root))
 
-    def _name_below(self, snapshot: ObjectId, path: bytes, tree: ObjectId) -> Steps:
+    def _name_below(self, snapshot: ObjectId, path: bytes, tree: ObjectId) -> Nested[None]:
         if not self._trees.get(tree, True) or self._concerned > _MAX_CONCERNED:
             return
         draft = self._wrong.get(tree[:KEY_SIZE])
