@@ -84,12 +84,13 @@ def open_repository(
     header = read_header(path)
     _refuse_network(path)
     writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY
+    readonly = readonly or not writable or not header.writable
     with ExitStack() as stack:
         if writable:
             use = FileLock(path / USE_LOCK, timeout=timeout, monitor=monitor, clock=clock)
             stack.enter_context(use.held(shared=not exclusive))
         lock = FileLock(path / WRITE_LOCK, timeout=timeout, monitor=monitor, clock=clock)
-        store = LmdbStore(path, header.repository, lock, readonly=readonly or not writable)
+        store = LmdbStore(path, header.repository, lock, readonly=readonly)
         stack.callback(store.close)
         repository = Repository(path, header, store, clock=clock)
         stack.callback(repository.objects.renew)

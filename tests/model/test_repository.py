@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from icc_store.clock import FixedClock
 from icc_store.codec.hashing import chunk_id
 from icc_store.errors import DamageError, ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
-from icc_store.model.header import Features, new_header
+from icc_store.model.header import Features, new_header, read_header, write_header
 from icc_store.model.record import SnapshotRecord, Subject
 from icc_store.model.repository import CollectedMeanwhile, Repository, Run
 from icc_store.opening import create_repository, open_repository
@@ -140,13 +141,23 @@ def test_gc_in_the_meantime_is_noticed(repository: Repository) -> None:
 
 def test_a_repository_with_unknown_features_is_only_read() -> None:
     """What a newer program must understand to write is not written by this one."""
-    header = new_header()
-    header = type(header)(header.repository, header.instance, features=Features(read_only=("parity",)))
+    header = replace(new_header(), features=Features(read_only=("parity",)))
     repository = Repository(Path("nowhere"), header, MemoryStore())
     with pytest.raises(ReadOnlyRepository), repository.adding():
         pass
     with pytest.raises(ReadOnlyRepository):
         repository.annotate(ObjectId(bytes(32)), Subject.TAG, "x")
+
+
+def test_nothing_writes_where_a_feature_is_unknown(tmp_path: Path) -> None:
+    """Such a repository is opened for reading, so that no way into it writes: neither runs nor maintenance."""
+    create_repository(tmp_path / "repository")
+    header = read_header(tmp_path / "repository")
+    write_header(tmp_path / "repository", replace(header, features=Features(read_only=("parity",))))
+    with open_repository(tmp_path / "repository") as opened:
+        assert opened.snapshots() == []
+        with pytest.raises(ReadOnlyRepository), opened.store.write():
+            pass
 
 
 def take_record(tree: ObjectId, seq: int) -> SnapshotRecord:
