@@ -20,6 +20,9 @@ from icc_store.model.tree import Objects
 _WINDOW = 4096
 """Pieces of the earlier version that are looked ahead for a match."""
 
+_NEAR = 64
+"""How far ahead a piece may stand that the earlier version has several times."""
+
 _GAP_BYTES = 8 * MIB
 """New bytes held back while looking for the next match."""
 
@@ -77,7 +80,7 @@ class _Earlier:
     def __init__(self, pieces: Iterator[Piece]) -> None:
         self._source = pieces
         self._ahead: deque[Piece] = deque()
-        self._where: dict[ObjectId, int] = {}
+        self._where: dict[ObjectId, deque[int]] = {}
         self._passed = 0
         self.part: ObjectId | None = None
         self._fill()
@@ -87,15 +90,17 @@ class _Earlier:
             piece = next(self._source, None)
             if piece is None:
                 return
-            self._where.setdefault(piece.id, self._passed + len(self._ahead))
+            self._where.setdefault(piece.id, deque()).append(self._passed + len(self._ahead))
             self._ahead.append(piece)
 
     def __contains__(self, identity: ObjectId) -> bool:
-        return identity in self._where
+        """Whether the new version can go on from that piece: far ahead only when nothing else looks like it."""
+        where = self._where.get(identity)
+        return where is not None and (len(where) == 1 or where[0] - self._passed <= _NEAR)
 
     def up_to(self, identity: ObjectId) -> list[Piece]:
         """Take the pieces before the one of that id, and the one itself; return those before it."""
-        count = self._where[identity] - self._passed
+        count = self._where[identity][0] - self._passed
         before = self.take(count)
         self.take(1)
         return before
@@ -114,7 +119,9 @@ class _Earlier:
         taken = []
         for _ in range(min(count, len(self._ahead))):
             piece = self._ahead.popleft()
-            if self._where.get(piece.id) == self._passed:
+            where = self._where[piece.id]
+            where.popleft()
+            if not where:
                 del self._where[piece.id]
             self._passed += 1
             self.part = piece.part
