@@ -221,6 +221,27 @@ def test_a_read_only_repository(public: Path) -> None:
     as_ordinary_user(a_read_only_repository, public)
 
 
+def files_that_may_not_be_read(_: Path) -> None:
+    here = Path.cwd()
+    fill(here / "source", FILES)
+    (here / "source/d/b.json").chmod(0)
+    assert in_process("--repo", here / "r", "init").code == 0
+    done = in_process("--json", "--repo", here / "r", "snapshot", here / "source")
+    assert done.code == 3, done
+    assert json.loads(done.out)["problems"] == [{"path": "d/b.json", "message": "Permission denied"}]
+    assert "d/b.json" in done.err
+    assert "1 file could not be read" in done.err
+    shown = in_process("--json", "--repo", here / "r", "show", "latest")
+    assert json.loads(shown.out)["warnings"] == [{"path": "d/b.json", "message": "Permission denied"}]
+    assert in_process("--repo", here / "r", "restore", "latest", "--target", here / "back").code == 0
+    assert sorted(path.name for path in (here / "back").iterdir()) == ["a.md", "d", "large"]
+
+
+def test_files_that_may_not_be_read(public: Path) -> None:
+    """A file that cannot be read is listed and ends in exit code 3; everything else is stored."""
+    as_ordinary_user(files_that_may_not_be_read, public)
+
+
 def test_a_full_disk(program: Program, source: Path, tmp_path: Path) -> None:
     """When there is no room, the snapshot fails with a message about that, and what was committed stays.
 
