@@ -188,4 +188,4 @@ TestRepository = Machine.TestCase
 TestRepository.__doc__ = (
     "Whatever is done in whatever order, every snapshot that was not removed is whole, here and in the copy."
 )
-TestRepository.settings = settings(max_examples=80, stateful_step_count=50)
+TestRepository.settings = settings(max_examples=40, stateful_step_count=40)
