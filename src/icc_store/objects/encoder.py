@@ -106,7 +106,7 @@ class Packer:
 
 def pack_blocks(frames: Sequence[Frame | Group], *, level: int = DEFAULT_LEVEL) -> list[list[Frame]]:
     """Which frames share a block, in their order."""
-    total = sum(len(frame.stored) if isinstance(frame, Frame) else 0 for frame in frames)
+    total = sum(len(frame.stored) + directory_size(frame) for frame in frames if isinstance(frame, Frame))
     packer = Packer(level, many=total > BLOCK_STORED_SIZE)
     for frame in frames:
         packer.put(frame)

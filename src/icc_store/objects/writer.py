@@ -45,7 +45,7 @@ _SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
 _INLINE_BYTES = SOLID_FRAME_SIZE
 """Work smaller than this is done in the caller's thread: starting a pool costs more."""
 
-_HELD_BYTES = MIB
+_HELD_BYTES = 4 * MIB
 """Trees and lists that wait for their place in a block, so that they can be compressed behind the ids there."""
 
 
@@ -108,7 +108,7 @@ class ObjectWriter:
         self._queues: dict[int, tuple[list[ObjectId], list[bytes]]] = {kind: ([], []) for kind in _SEAL_ORDER}
         self._queued = dict.fromkeys(_SEAL_ORDER, 0)
         self._run: _DeltaRun | None = None
-        self._jobs: deque[tuple[Future[Frame], int]] = deque()
+        self._jobs: deque[tuple[Future[Frame] | Group, int]] = deque()
         self._in_jobs = 0
         self._frames: list[Frame | Group] = []
         self._held = 0
@@ -233,6 +233,8 @@ class ObjectWriter:
         self._queued[kind] += len(data)
         if self._queued[kind] >= SOLID_FRAME_SIZE or len(ids) >= MAX_OBJECTS_PER_FRAME:
             self._seal_queue(kind)
+            if kind == Kind.CHUNK and self._held + self._queued[Kind.TREE] <= _HELD_BYTES:
+                self._seal_queue(Kind.TREE)  # next to the chunks it refers to
 
     def _extend_run(self, kind: Kind, identity: ObjectId, data: bytes, base: _Base) -> None:
         run = self._run
@@ -272,7 +274,10 @@ class ObjectWriter:
     def _submit(self, group: Group, size: int) -> None:
         if group.kind in (Kind.TREE, Kind.LIST) and self._held + size <= _HELD_BYTES:
             self._held += size
-            self._frames.append(group)
+            if self._pool is None:
+                self._frames.append(group)
+            else:
+                self._jobs.append((group, 0))  # behind the chunks it refers to
             return
         if self._pool is None:
             if size < _INLINE_BYTES:
@@ -290,7 +295,10 @@ class ObjectWriter:
     def _collect(self) -> None:
         job, size = self._jobs.popleft()
         self._in_jobs -= size
-        self._take(job.result())
+        if isinstance(job, Group):
+            self._frames.append(job)
+        else:
+            self._take(job.result())
 
     def _take(self, frame: Frame) -> None:
         self._frames.append(frame)
