@@ -24,7 +24,7 @@ from pathlib import Path
 from tools import make_venv, pythons
 
 ROOT = Path(__file__).resolve().parent.parent
-FAST_ENOUGH = 240
+FAST_ENOUGH = 120
 FUZZ_SECONDS = 5
 WORKERS = max(2, min(len(os.sched_getaffinity(0)), 8))
 

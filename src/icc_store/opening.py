@@ -19,6 +19,7 @@ from icc_store.limits import LOCK_TIMEOUT
 from icc_store.model.header import HEADER_NAME, Header, new_header, read_header, write_header
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
+from icc_store.store.head import fsync_path
 from icc_store.store.lmdb_store import WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
 
@@ -57,6 +58,7 @@ def _create(path: Path, header: Header) -> None:
     store = LmdbStore(path, header.repository, FileLock(path / WRITE_LOCK))
     store.close()
     write_header(path, header)  # last: before it, the directory is not a repository
+    fsync_path(path.parent)
 
 
 @contextmanager

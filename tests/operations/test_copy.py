@@ -228,3 +228,17 @@ def test_while_others_go_on(source: Repository, other: Neighbour, tmp_path: Path
                     assert {one.id for one in target.snapshots()} >= set(known) - {first}
             shutil.rmtree(top)
             at += max(1, looks // 12)
+
+
+def test_a_copy_that_forgot_by_itself_stays_one(source: Repository) -> None:
+    """gc on a copy says things of its own; later runs still bring what the source says, once."""
+    first, second = take(source, FIRST), take(source, SECOND)
+    copy(source)
+    with copied(source) as target:
+        forget(target, [first.id])
+    source.annotate(second.id, Subject.NOTE, "said at the source")
+    assert copy(source).annotations == 1
+    assert copy(source).annotations == 0
+    with copied(source) as target:
+        assert [(one.id, one.note) for one in target.snapshots()] == [(second.id, "said at the source")]
+        assert not verify(target).damaged

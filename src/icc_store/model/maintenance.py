@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
 from icc_store.codec.serial import unpack
 from icc_store.errors import UsageError
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.model.record import unpack_annotation, unpack_record
-from icc_store.model.repository import EPOCH_KEY, Repository, counter_key
+from icc_store.model.record import pack_annotation, unpack_annotation, unpack_record
+from icc_store.model.repository import EPOCH_KEY, Repository, counter_key, next_number
 from icc_store.objects.records import append_record, remove_record
 from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
 
@@ -117,10 +118,16 @@ def insert_snapshot(repository: Repository, txn: WriteTransaction, identity: Obj
     append_record(txn, repository.header.repository, Kind.SNAPSHOT, data)
 
 
-def insert_annotation(repository: Repository, txn: WriteTransaction, identity: ObjectId, data: bytes) -> None:
-    """Take over an annotation from another instance, under the same number. Raises UsageError as above."""
-    _claim(repository, txn, Table.ANNOTATIONS, unpack_annotation(data).seq, identity)
-    append_record(txn, repository.header.repository, Kind.ANNOTATION, data)
+def insert_annotation(repository: Repository, txn: WriteTransaction, data: bytes) -> None:
+    """Take over an annotation from another instance: under the same number, or the next where that one is taken.
+
+    A copy says things of its own about its snapshots, when its gc forgets some.
+    """
+    annotation = unpack_annotation(data)
+    if txn.get(Table.ANNOTATIONS, annotation.seq.to_bytes(_NUMBER_SIZE)) is not None:
+        annotation = replace(annotation, seq=next_number(txn, Table.ANNOTATIONS))
+    identity = append_record(txn, repository.header.repository, Kind.ANNOTATION, pack_annotation(annotation))
+    _claim(repository, txn, Table.ANNOTATIONS, annotation.seq, identity)
 
 
 def _claim(repository: Repository, txn: WriteTransaction, table: Table, seq: int, identity: ObjectId) -> None:

@@ -35,7 +35,7 @@ from icc_store.objects.records import append_record, read_copy
 from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
 from icc_store.store.protocol import Store, Table, WriteTransaction
 
-__all__ = ("EPOCH_KEY", "CollectedMeanwhile", "Rehearsal", "Repository", "Run")
+__all__ = ("EPOCH_KEY", "CollectedMeanwhile", "Rehearsal", "Repository", "Run", "counter_key", "next_number")
 
 _SEQ_SIZE = 8
 EPOCH_KEY = b"gc epoch"
@@ -111,7 +111,7 @@ class Repository:
             for snapshot, subject, value in facts:
                 if snapshot not in known:
                     raise SnapshotNotFound(f"there is no snapshot {snapshot.hex()}", hint="see `icc-store list`")
-                seq = _next_number(txn, Table.ANNOTATIONS)
+                seq = next_number(txn, Table.ANNOTATIONS)
                 data = pack_annotation(Annotation(snapshot, subject, value, now, seq))
                 identity = append_record(txn, self.header.repository, Kind.ANNOTATION, data)
                 txn.put(Table.ANNOTATIONS, seq.to_bytes(_SEQ_SIZE), identity)
@@ -219,7 +219,7 @@ class Run:
         def finish(txn: WriteTransaction) -> None:
             if txn.get(Table.META, EPOCH_KEY) != self._epoch:
                 raise CollectedMeanwhile
-            seq = _next_number(txn, Table.SNAPSHOTS)
+            seq = next_number(txn, Table.SNAPSHOTS)
             record = replace(build(seq), seq=seq)
             identity = append_record(txn, self._repository.header.repository, Kind.SNAPSHOT, pack_record(record))
             txn.put(Table.SNAPSHOTS, seq.to_bytes(_SEQ_SIZE), identity)
@@ -242,7 +242,7 @@ class Run:
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
 
 
-def _next_number(txn: WriteTransaction, table: Table) -> int:
+def next_number(txn: WriteTransaction, table: Table) -> int:
     """The next number for a table of numbered rows. Numbers of removed rows are not used again."""
     key = counter_key(table)
     number = int.from_bytes(txn.get(Table.META, key) or b"") + 1

@@ -7,7 +7,7 @@ annotations. A copy never removes anything: what the first repository forgot, it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import object_id
@@ -24,7 +24,7 @@ from icc_store.model.maintenance import (
     remember_copied,
     snapshot_ids,
 )
-from icc_store.model.record import unpack_annotation
+from icc_store.model.record import Annotation, unpack_annotation
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block
@@ -192,25 +192,33 @@ class _Copy:
         for identity in fresh:
             if not self._closure_arrived(self._source.record(identity).root):
                 return False
-        known_notes = set(annotation_ids(self._target.objects.transaction))
-        new_notes = []
-        for note in notes:
-            if note not in known_notes:
-                data = self._source.objects.get(note, Kind.ANNOTATION)
-                if unpack_annotation(data).snapshot in there | set(fresh):
-                    new_notes.append((note, data))
+        new_notes = self._new_notes(notes, there | set(fresh))
         if fresh or new_notes:
             with self._target.store.write() as txn:
                 if gc_epoch(txn) != epoch:
                     return False
                 for identity in fresh:
                     insert_snapshot(self._target, txn, identity, records[identity])
-                for note, data in new_notes:
-                    insert_annotation(self._target, txn, note, data)
+                for data in new_notes:
+                    insert_annotation(self._target, txn, data)
             self._target.objects.renew()
         self.snapshots += len(fresh)
         self.annotations += len(new_notes)
         return True
+
+    def _new_notes(self, notes: list[ObjectId], snapshots: set[ObjectId]) -> list[bytes]:
+        """Annotations of these snapshots that say what the copy does not know, whatever their numbers."""
+        known = {self._fact(self._target, note) for note in annotation_ids(self._target.objects.transaction)}
+        data = [
+            self._source.objects.get(note, Kind.ANNOTATION)
+            for note in notes
+            if self._fact(self._source, note) not in known
+        ]
+        return [each for each in data if unpack_annotation(each).snapshot in snapshots]
+
+    @staticmethod
+    def _fact(repository: Repository, note: ObjectId) -> Annotation:
+        return replace(unpack_annotation(repository.objects.get(note, Kind.ANNOTATION)), seq=0)
 
     def _closure_arrived(self, root: ObjectId) -> bool:
         complete = self._complete
