@@ -80,7 +80,7 @@ INLINE_XATTRS = 256
 """A set of extended attributes above this packed size becomes an object of its own."""
 
 # --- transactions -----------------------------------------------------------------------------
-BATCH_BYTES = 16 * MIB
+BATCH_BYTES = 8 * MIB
 """Stored bytes per write transaction; bounds dirty pages and what a crash throws away."""
 
 READ_TXN_SECONDS = 1.0
@@ -101,7 +101,7 @@ FRAME_CACHE_BYTES = 24 * MIB
 BLOCK_CACHE_BYTES = 8 * MIB
 """Stored bytes of parsed blocks kept by a reader."""
 
-PENDING_BYTES = 16 * MIB
+PENDING_BYTES = 8 * MIB
 """Plain bytes waiting for compression before the scanner waits too."""
 
 # --- change detection -------------------------------------------------------------------------
