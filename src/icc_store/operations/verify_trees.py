@@ -13,6 +13,7 @@ from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
+from icc_store.model.neighbours import NeighbourReader
 from icc_store.model.paths import join
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.repository import Repository
@@ -40,6 +41,7 @@ class TreeCheck:
         self.drafts: list[Draft] = []
         self._repository = repository
         self._objects = repository.objects
+        self._chunk = NeighbourReader(repository.objects).chunk
         self._monitor = monitor
         self._wrong = known
         self._read_content = read_content
@@ -140,7 +142,7 @@ class TreeCheck:
             if not self._is_indexed(identity[:KEY_SIZE]):
                 self._note(kind, identity, "missing from the index")
                 return None
-            data = self._objects.get(identity, kind)
+            data = self._chunk(identity) if kind == Kind.CHUNK else self._objects.get(identity, kind)
             self.read_bytes += len(data)
             return data
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
