@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import object_id
 from icc_store.errors import BlockDamaged, DamageError, IccStoreError, UsageError
 from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
@@ -44,9 +43,7 @@ class CopyResult:
     size: int
 
 
-def copy_repository(
-    source: Repository, target: Repository, *, monitor: Monitor = SILENT, clock: Clock = SYSTEM_CLOCK
-) -> CopyResult:
+def copy_repository(source: Repository, target: Repository, *, monitor: Monitor = SILENT) -> CopyResult:
     """Bring `target` up to what `source` holds now, while others may write to either.
 
     Raises UsageError when the target is another repository or has snapshots of its own, DamageError when a block of
@@ -57,10 +54,8 @@ def copy_repository(
     if source.header.instance == target.header.instance:
         raise UsageError(f"{target.path} is the same repository", hint="copy into another directory")
     task = _Copy(source, target, monitor)
-    started = clock.monotonic()
     for attempt in range(_TRIES):
         if task.run(from_start=attempt > 0):
-            monitor.note(f"copied in {clock.monotonic() - started:.1f} s")
             return CopyResult(task.snapshots, task.annotations, task.blocks, task.size)
     raise IccStoreError("gc kept moving what was to be copied", hint="run the command again")
 

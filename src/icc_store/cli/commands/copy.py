@@ -43,7 +43,7 @@ def command(context: Context, /, destination: str) -> None:
     with context.open(readonly=True) as source:
         create_copy(path, source.header)
         with open_repository(path, monitor=context.monitor, clock=context.clock) as target:
-            result = copy_repository(source, target, monitor=context.monitor, clock=context.clock)
+            result = copy_repository(source, target, monitor=context.monitor)
     context.monitor.finish()
     document: dict[str, Any] = path_fields(bytes(path.absolute())) | vars(result)
     context.output.emit("copy", document, lambda: [_line(result, path)], summary=True)
