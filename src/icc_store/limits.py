@@ -31,9 +31,8 @@ MAX_OBJECT_SIZE = 16 * MIB
 MAX_FRAME_SIZE = 32 * MIB
 """Plain bytes of a frame that a reader accepts: a bound against decompression bombs."""
 
-MAX_BLOCK_SIZE = 64 * MIB
 MAX_OBJECTS_PER_BLOCK = 32_767
-"""Positions in a block have 15 bits in an index row."""
+"""Positions in a block have 16 bits in an index row; the top one is kept free."""
 
 MAX_OBJECTS_PER_FRAME = 8192
 """Files of a few bytes would fill a frame with more objects than a block may have positions."""
@@ -69,9 +68,6 @@ TREE_FANOUT_MIN, TREE_FANOUT_MEAN, TREE_FANOUT_MAX = 512, 2048, 8192
 
 MAX_PART_SIZE = 8 * MIB
 """Packed bytes of a part of a tree. Thousands of long link targets in one part are cut in half above that."""
-
-READ_SIZE = 4 * MIB
-"""Bytes read at once from a large file."""
 
 MAX_TREE_DEPTH = 4096
 """Directories below each other, and parts below parts, that a walk follows."""
