@@ -18,9 +18,11 @@ HOMES = {
     "click": "icc_store.cli",
     "lmdb": "icc_store.store.lmdb_store",
     "msgpack": "icc_store.codec.serial",
+    "msgspec": "icc_store.entities.json_text",
     "pathspec": "icc_store.fs.excludes",
     "pyfastcdc": "icc_store.codec.chunking",
     "rich": "icc_store.cli",
+    "yaml": "icc_store.entities.front_matter",
     "zstandard": "icc_store.codec.compression",
 }
 """The one module, or the one package, that may import each library."""

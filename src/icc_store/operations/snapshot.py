@@ -38,6 +38,7 @@ class SnapshotOptions:
     note: str = ""
     source: str = ""
     host: str = ""
+    kind: SnapshotClass = SnapshotClass.FULL
     exclude: tuple[str, ...] = ()
     exclude_caches: bool = False
     exclude_larger_than: int | None = None
@@ -150,7 +151,7 @@ class _Task:
                 root=roots.tree,
                 source=self._source,
                 host=self._host,
-                kind=SnapshotClass.FULL,
+                kind=self._options.kind,
                 name=self._options.name,
                 tags=tuple(dict.fromkeys(self._options.tags)),
                 note=self._options.note,

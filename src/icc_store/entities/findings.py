@@ -1,0 +1,43 @@
+"""What validation found: about one file or field, or about the memory as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """An error makes a file unusable for its memory system; a warning is worth a look. Both are stored all the same."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong. `path` is a stored path, empty for the whole memory; `field` is empty for the whole file."""
+
+    severity: Severity
+    path: bytes
+    field: str
+    """Where in the file: `relevance_score`, `context.domain`, `tags[2]`."""
+    message: str
+    """What is wrong and what was expected. Never holds text of the file beyond ids, field names and numbers."""
+
+
+def error(path: bytes, field: str, message: str) -> Finding:
+    """A finding that is an error."""
+    return Finding(Severity.ERROR, path, field, message)
+
+
+def warning(path: bytes, field: str, message: str) -> Finding:
+    """A finding that is a warning."""
+    return Finding(Severity.WARNING, path, field, message)
+
+
+def count(findings: Iterable[Finding]) -> tuple[int, int]:
+    """How many are errors, and how many warnings."""
+    severities = [finding.severity for finding in findings]
+    errors = severities.count(Severity.ERROR)
+    return errors, len(severities) - errors

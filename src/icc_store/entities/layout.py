@@ -1,0 +1,74 @@
+"""Where things stand in an "icc" memory, decided by stored paths alone.
+
+    entities/<Type>/...                 one JSON file per entity; `<Type>/index.json` is an index
+    relationships/ indexes/ config/     JSON files
+    backups/ safety/                    of backup and restore: never part of a snapshot
+
+Memories kept as Markdown have records too; which files those are, a profile says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ENTITY_TYPES = ("Learning", "Pattern", "Project", "Knowledge")
+TOLERATED_TYPES = ("TaskLearning",)
+NEVER_IN_A_MEMORY = (b"backups", b"safety")
+INDEX_NAME = b"index.json"
+_TEMPORARY = (b".tmp", b".temp", b".partial", b".swp", b"~")
+
+
+class Area(StrEnum):
+    """What a stored path of a memory is."""
+
+    ENTITY = "entity"
+    INDEX = "index"
+    """Derived: an index of one type, or of all."""
+    RELATIONSHIP = "relationship"
+    CONFIG = "config"
+    LEFTOVER = "leftover"
+    """A temporary file that a writer left behind."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at a stored path. `type` is the entity type by its folder, empty outside of `entities`."""
+
+    area: Area
+    type: str = ""
+    archived: bool = False
+
+
+_OTHER = Place(Area.OTHER)
+_AREAS = {b"indexes": Area.INDEX, b"relationships": Area.RELATIONSHIP, b"config": Area.CONFIG}
+
+
+def place_of(path: bytes) -> Place:
+    """What a file of an icc memory is, by its stored path."""
+    parts = path.split(b"/")
+    name = parts[-1]
+    if is_leftover(name):
+        return Place(Area.LEFTOVER)
+    if not name.endswith(b".json") or len(parts) < 2:
+        return _OTHER
+    if parts[0] == b"entities":
+        if len(parts) == 2:
+            return Place(Area.INDEX) if name == INDEX_NAME else _OTHER
+        kind = parts[1].decode("utf-8", "replace")
+        if name == INDEX_NAME:
+            return Place(Area.INDEX, kind)
+        return Place(Area.ENTITY, kind, b"archive" in parts[2:-1])
+    area = _AREAS.get(parts[0])
+    return _OTHER if area is None else Place(area)
+
+
+def is_leftover(name: bytes) -> bool:
+    """Whether a name is that of a temporary file; `.name.json.x7Qz` is what a writer moves over `name.json`."""
+    return name.endswith(_TEMPORARY) or (name.startswith(b".") and b".json." in name)
+
+
+def entity_id(path: bytes) -> str:
+    """The id that a file's name stands for: its stem."""
+    return path.rpartition(b"/")[2].removesuffix(b".json").decode("utf-8", "replace")

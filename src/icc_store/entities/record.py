@@ -1,0 +1,117 @@
+"""Records of a memory, whatever file format they are kept in: an id, a type, and named fields.
+
+An entity is a JSON object. A Markdown file is one record: its front matter's fields, and each section's lines under
+`section <heading>`. A line of an MCP server's `memory.jsonl` is a record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from icc_store.entities.front_matter import split_front_matter
+from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.entities.layout import entity_id
+from icc_store.entities.profiles import RecordFormat
+from icc_store.model.paths import display
+
+SECTION = "section "
+PREAMBLE = "text"
+"""The field of what stands before the first heading."""
+
+
+class RecordError(ValueError):
+    """A file that should hold records cannot be read as such; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a file."""
+
+    id: str
+    type: str
+    fields: dict[str, Any]
+    """Everything in it, `id` and `type` included where the file has them."""
+
+
+def read_records(form: RecordFormat, path: bytes, data: bytes) -> list[Record]:
+    """The records of a file at a stored path. Raises RecordError."""
+    if form is RecordFormat.ENTITY:
+        return [_entity(path, data)]
+    if form is RecordFormat.MARKDOWN:
+        return [_markdown(path, data)]
+    return [_line(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        value = parse_json(data)
+    except NotJson as error:
+        raise RecordError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise RecordError("not a JSON object")
+    return value
+
+
+def _entity(path: bytes, data: bytes) -> Record:
+    fields = _parse(data)
+    identity, kind = fields.get("id"), fields.get("type")
+    return Record(
+        identity if isinstance(identity, str) and identity else entity_id(path),
+        kind if isinstance(kind, str) else "",
+        fields,
+    )
+
+
+def _markdown(path: bytes, data: bytes) -> Record:
+    try:
+        front, body = split_front_matter(data.decode("utf-8"))
+    except ValueError as error:  # UnicodeDecodeError is one
+        raise RecordError(str(error)) from None
+    kind = front.get("type")
+    return Record(display(path).removesuffix(".md"), str(kind) if kind else "note", front | _sections(body))
+
+
+def _sections(body: str) -> dict[str, Any]:
+    """Lines below each heading, under its text; a heading that comes again is numbered. Fences may hold `#`."""
+    found: dict[str, Any] = {}
+    lines: list[str] = []
+    title, fence = PREAMBLE, ""
+    for line in body.splitlines():
+        mark = line.lstrip()[:3]
+        if mark in {"```", "~~~"}:
+            fence = "" if fence == mark else fence or mark
+        text = line.lstrip("#")
+        depth = len(line) - len(text)
+        if fence or not 1 <= depth <= 6 or not text.startswith(" "):
+            lines.append(line)
+            continue
+        _keep(found, title, lines)
+        title, lines = SECTION + text.strip(), []
+    _keep(found, title, lines)
+    return found
+
+
+def _keep(found: dict[str, Any], title: str, lines: list[str]) -> None:
+    while lines and not lines[-1].strip():
+        lines.pop()
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    if not lines and title == PREAMBLE:
+        return
+    name, number = title, 1
+    while name in found:
+        number += 1
+        name = f"{title} ({number})"
+    found[name] = lines
+
+
+def _line(number: int, data: bytes) -> Record:
+    try:
+        fields = _parse(data)
+    except RecordError as error:
+        raise RecordError(f"line {number}: {error}") from None
+    if fields.get("type") == "relation":
+        ends = "{} -{}-> {}".format(*(fields.get(name, "?") for name in ("from", "relationType", "to")))
+        return Record(ends, "relation", fields)
+    return Record(str(fields.get("name", f"line {number}")), str(fields.get("entityType", "")), fields)
