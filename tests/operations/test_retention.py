@@ -168,12 +168,15 @@ def test_order_of_the_input_does_not_count(
 
 @given(snapshot_lists, policies, zones)
 def test_what_never_goes(snapshots: list[Snapshot], policy: RetentionPolicy, zone: ZoneInfo) -> None:
-    """Pinned, tagged, selective and imported ones, young safety copies, and the last full one of each source stay."""
+    """Pinned, tagged, selective and imported ones, young safety copies, and the last of a source and class stay."""
     stay = set(kept(decide(snapshots, policy, now_ns=NOW, zone=zone)))
     last: dict[str, int] = {}
     last_good: dict[str, int] = {}
+    last_safety: dict[str, int] = {}
     for one in snapshots:
         record = one.record
+        if record.kind is SnapshotClass.SAFETY:
+            last_safety[record.source] = record.seq
         if record.kind is SnapshotClass.FULL:
             last[record.source] = record.seq
             if not one.suspect:
@@ -182,7 +185,7 @@ def test_what_never_goes(snapshots: list[Snapshot], policy: RetentionPolicy, zon
         asked_for = record.kind in {SnapshotClass.SELECTIVE, SnapshotClass.IMPORT}
         if one.pinned or young or asked_for or set(one.tags) & set(policy.keep_tags):
             assert record.seq in stay
-    assert stay >= set(last.values()) | set(last_good.values())
+    assert stay >= set(last.values()) | set(last_good.values()) | set(last_safety.values())
 
 
 @given(snapshot_lists, st.lists(policies, max_size=3), zones)
@@ -256,6 +259,19 @@ def test_forgotten_snapshots_are_not_looked_at() -> None:
     """A forgotten snapshot takes nobody's place and gets no decision."""
     snapshots = [taken(1, NOW - 2), taken(2, NOW - 1, forgotten_ns=NOW)]
     assert kept(decide(snapshots, explicit_policy(keep_last=1), now_ns=NOW)) == [1]
+
+
+def test_a_safety_copy_goes_when_a_newer_one_took_its_place() -> None:
+    """After a year the last safety copy of each source is still there, and only that one."""
+    old = [taken(1, NOW - 700 * DAY_NS, kind="safety"), taken(2, NOW - 400 * DAY_NS, kind="safety")]
+    assert kept(decide(old, default_policy(), now_ns=NOW)) == [2]
+    newer = [*old, taken(3, NOW - DAY_NS // 2, kind="safety"), taken(4, NOW - DAY_NS // 4, kind="safety")]
+    assert kept(decide(newer, default_policy(), now_ns=NOW)) == [3, 4]
+    assert kept(decide([*newer, taken(5, NOW, kind="safety", source="work")], default_policy(), now_ns=NOW)) == [
+        3,
+        4,
+        5,
+    ]
 
 
 def test_sources_do_not_compete() -> None:

@@ -10,7 +10,7 @@ Whatever the policy says:
 - a pinned snapshot stays, and so does one with a tag that the policy keeps;
 - the last full snapshot of a source stays, and the last one that nothing was found wrong with;
 - selective and imported snapshots stay: somebody asked for each of them, and forgets it by name;
-- a safety copy stays for a day, then it goes.
+- a safety copy stays for a day, and the newest one of a source until a newer one takes its place.
 
 Applying a policy twice removes nothing more than applying it once.
 """
@@ -32,7 +32,8 @@ DAY_NS = 24 * HOUR_NS
 WEEK_NS = 7 * DAY_NS
 YEAR_NS = 365 * DAY_NS
 SAFETY_NS = DAY_NS
-"""A safety copy is there to undo a restore; nobody notices a bad restore within the hour, but within a day."""
+"""A safety copy is there to undo a restore; nobody notices a bad restore within the hour, but within a day. The last
+restore of a source can be undone for as long as nothing was restored after it."""
 
 MAX_BACKUPS_KEPT = 10
 BACKUP_RETENTION_DAYS = 90
@@ -150,9 +151,14 @@ def decide(
     living = sorted((one for one in snapshots if one.forgotten_ns is None), key=lambda one: one.record.seq)
     reasons: dict[int, list[str]] = {one.record.seq: _protections(one, policy, now_ns) for one in living}
     sources: dict[str, list[Snapshot]] = {}
+    safety: dict[str, Snapshot] = {}
     for one in reversed(living):
         if one.record.kind is SnapshotClass.FULL:
             sources.setdefault(one.record.source, []).append(one)
+        elif one.record.kind is SnapshotClass.SAFETY:
+            safety.setdefault(one.record.source, one)
+    for newest in safety.values():
+        reasons[newest.record.seq].append("newest safety copy of its source")
     for newest_first in sources.values():
         _protect_last(newest_first, reasons)
         for rule in policy.rules:
