@@ -13,9 +13,10 @@ import click
 from icc_store.cli import units
 from icc_store.cli.command import Command
 from icc_store.cli.context import Context
+from icc_store.cli.memory_path import memory_path
 from icc_store.cli.output import warning_fields
 from icc_store.config import home_directory
-from icc_store.errors import PartialResult, SourceError, UsageError
+from icc_store.errors import PartialResult, UsageError
 
 if TYPE_CHECKING:
     from icc_store.operations.snapshot import SnapshotOptions, SnapshotResult
@@ -107,21 +108,7 @@ def _paths(context: Context, paths: tuple[str, ...], given: dict[str, Any]) -> l
         where += [Path(os.fsdecode(name)) for name in data.split(b"\0") if name]
         if not where:
             raise UsageError(f"{listed} names no paths", hint="separate them by NUL, as `find -print0` does")
-    return where or [_default_path(context)]
-
-
-def _default_path(context: Context) -> Path:
-    from icc_store.fs.locations import default_memory, known_memories
-
-    home = home_directory(context.environ)
-    memory = default_memory(home)
-    if memory.is_dir():
-        return memory
-    known = known_memories(home, context.environ)
-    if not known:
-        raise SourceError(f"{memory} does not exist", hint="name what to back up: `icc-store snapshot PATH`")
-    commands = "; ".join(f"{each.name}: `icc-store snapshot {each.path}`" for each in known)
-    raise SourceError(f"{memory} does not exist; this machine has {commands}", hint="choose one of these")
+    return where or [memory_path(context)]
 
 
 def _options(context: Context, given: dict[str, Any]) -> SnapshotOptions:

@@ -1,0 +1,24 @@
+"""What is backed up when no path is given: the memory of this machine's agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from icc_store.cli.context import Context
+from icc_store.config import home_directory
+from icc_store.errors import SourceError
+
+
+def memory_path(context: Context) -> Path:
+    """The default memory. Raises SourceError naming the other memories of this machine when it is not there."""
+    from icc_store.fs.locations import default_memory, known_memories
+
+    home = home_directory(context.environ)
+    memory = default_memory(home)
+    if memory.is_dir():
+        return memory
+    known = known_memories(home, context.environ)
+    if not known:
+        raise SourceError(f"{memory} does not exist", hint="name what to back up: `icc-store snapshot PATH`")
+    commands = "; ".join(f"{each.name}: `icc-store snapshot {each.path}`" for each in known)
+    raise SourceError(f"{memory} does not exist; this machine has {commands}", hint="choose one of these")
