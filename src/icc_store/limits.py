@@ -25,6 +25,9 @@ BLOCK_STORED_SIZE = 128 * KIB
 DEFAULT_LEVEL = 3
 """zstd level of new content: what two cores compress as fast as one reads and hashes."""
 
+NO_COMPRESSION = 0
+"""In place of a zstd level: new content is stored as it is. Changed files are still deltas against their old versions."""
+
 MAX_OBJECT_SIZE = 16 * MIB
 """No object is larger: the largest chunk the chunker may cut, a tree part, or a list part."""
 

@@ -8,16 +8,18 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from icc_store.cli.output import Output
 from icc_store.cli.progress import ProgressMonitor, make_monitor
 from icc_store.cli.settings import Settings
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.config import Config, RepositoryChoice, choose_repository, read_config
+from icc_store.config import Config, RepositoryChoice, choose_repository, read_config, settings_for
 from icc_store.errors import RepositoryNotFound
 
 if TYPE_CHECKING:
+    from icc_store.config.settings import Settings as MemorySettings
     from icc_store.model.repository import Repository
 
 
@@ -34,6 +36,7 @@ class Context:
         self.settings = Settings()
         self.command: str | None = None
         """The name of the command, once it is known."""
+        self._memory_settings: dict[Path | None, MemorySettings] = {}
 
     @classmethod
     @contextmanager
@@ -69,6 +72,19 @@ class Context:
     def repository(self) -> RepositoryChoice:
         """The repository that is meant; nothing is opened yet. Raises ConfigError, UsageError."""
         return choose_repository(self.settings.repo, self.environ, self.config)
+
+    def memory_settings(self, memory: Path | None) -> MemorySettings:
+        """The settings that hold for a memory, or where none is meant. Raises ConfigError for those that the user set.
+
+        What is wrong in the memory's own files is a warning on stderr, once, and defaults stand for it.
+        """
+        known = self._memory_settings.get(memory)
+        if known is None:
+            known = self._memory_settings[memory] = settings_for(memory, self.environ, self.config)
+            self.output.warnings(
+                [(b"", f"{problem}; the default stands for what it should say") for problem in known.problems]
+            )
+        return known
 
     @contextmanager
     def open(self, *, readonly: bool = False, exclusive: bool = False) -> Iterator[Repository]:

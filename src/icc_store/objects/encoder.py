@@ -20,6 +20,7 @@ from icc_store.limits import (
     KIB,
     LARGE_DELTA_LEVEL,
     MAX_OBJECTS_PER_BLOCK,
+    NO_COMPRESSION,
     SMALL_BLOCK_SIZE,
     SMALL_BLOCK_TARGET,
 )
@@ -48,11 +49,12 @@ class Group:
 def encode_frame(group: Group, level: int, *, ids: bytes = b"") -> Frame:
     """The frame of a group: as a delta when that pays, else compressed, else as it is. Pure; runs in a pool.
 
+    Without compression a delta is still made: it is there to store nothing twice.
     `ids` are those of the block the frame will stand in, up to its own; trees and lists refer to many of them.
     """
     plain = b"".join(group.parts)
     lengths = tuple(map(len, group.parts))
-    alone = compress(plain, level, ids)
+    alone = plain if level == NO_COMPRESSION else compress(plain, level, ids)
     codec = ZSTD_IDS if ids else ZSTD
     if group.bases:
         prefix = group.base_data + ids
