@@ -41,8 +41,13 @@ class Excludes:
         caches: bool = False,
         larger_than: int | None = None,
         never: Iterable[bytes] = (),
+        secrets: Sequence[str] = (),
+        not_chosen: Iterable[bytes] = (),
     ) -> None:
         """`never` are stored paths left out with all below them, whatever the patterns say.
+
+        `secrets` are patterns that no other can take back; what they leave out is told in `withheld`. `not_chosen` are
+        paths that a selection leaves out: they are no rule for the next snapshot, so a record does not keep them.
 
         With `caches`, a directory with a valid CACHEDIR.TAG keeps that tag and nothing else. Regular files of more
         than `larger_than` bytes are left out. Raises UsageError for a pattern that is not one.
@@ -51,13 +56,30 @@ class Excludes:
         self.caches = caches
         self.larger_than = larger_than
         self.never = frozenset(never)
-        self.is_empty = not (self.patterns or caches or self.never or larger_than is not None)
+        self.secrets = tuple(secrets)
+        self.withheld: set[bytes] = set()
+        """Stored paths of secrets that were met."""
+        not_chosen = frozenset(not_chosen)
+        given = self.patterns or self.never or self.secrets or not_chosen
+        self.is_empty = not (given or caches or larger_than is not None)
         """Nothing is ever left out, and `within` need not be called."""
         self._last_first = _compile(self.patterns) if self.patterns else []
+        self._secret = _compile(self.secrets) if self.secrets else []
         self._never_names: dict[bytes, frozenset[bytes]] = {}
-        for path in self.never:
+        for path in self.never | not_chosen:
             parent, _, name = path.rpartition(b"/")
             self._never_names[parent] = self._never_names.get(parent, _NOTHING) | {name}
+
+    def without(self, not_chosen: Iterable[bytes]) -> Excludes:
+        """The same rules, and these stored paths left out as well."""
+        return Excludes(
+            self.patterns,
+            caches=self.caches,
+            larger_than=self.larger_than,
+            never=self.never,
+            secrets=self.secrets,
+            not_chosen=not_chosen,
+        )
 
     def within(self, directory: bytes, dir_fd: int | None = None) -> Rule | None:
         """The rule for what stands directly in `directory`, itself not left out; None when all of it is taken.
@@ -72,7 +94,8 @@ class Excludes:
         never = self._never_names.get(directory, _NOTHING)
         last_first = self._last_first
         limit = self.larger_than
-        if not last_first and limit is None:
+        secret = self._secret
+        if not last_first and not secret and limit is None:
             return (lambda name, _mode, _size: name in never) if never else None
         prefix = _matchable(directory) + "/" if directory else ""
 
@@ -82,6 +105,10 @@ class Excludes:
             if limit is not None and size > limit and stat.S_ISREG(mode):
                 return True
             path = prefix + _matchable(name) + ("/" if stat.S_ISDIR(mode) else "")
+            for expression, _ in secret:
+                if expression.fullmatch(path):
+                    self.withheld.add(paths.join(directory, name))
+                    return True
             for expression, leaves_out in last_first:
                 if expression.fullmatch(path):
                     return leaves_out
@@ -114,6 +141,8 @@ class Excludes:
             record["caches"] = True
         if self.larger_than is not None:
             record["larger_than"] = self.larger_than
+        if self.secrets:
+            record["secrets"] = [pattern.encode("utf-8", "surrogateescape") for pattern in self.secrets]
         if self.never:
             record["never"] = sorted(self.never)
         return record
@@ -126,6 +155,7 @@ class Excludes:
             caches=bool(record.get("caches", False)),
             larger_than=record.get("larger_than"),
             never=record.get("never", ()),
+            secrets=[pattern.decode("utf-8", "surrogateescape") for pattern in record.get("secrets", ())],
         )
 
 

@@ -14,6 +14,7 @@ from icc_store.codec.hashing import chunk_id
 from icc_store.codec.serial import pack
 from icc_store.fs.file_reader import FileReader, data_extents, is_sparse, require_regular, unchanged
 from icc_store.fs.metadata import open_xattrs
+from icc_store.fs.watcher import Feed, Watcher
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import INLINE_XATTRS, READ_TRIES, WHOLE_FILE_SIZE
 from icc_store.model.content_writer import Adder, store_stream
@@ -41,7 +42,8 @@ _LARGE_READ = 1 << 20
 class FileStore:
     """Stores files of one run."""
 
-    def __init__(self, adder: Adder, objects: Objects) -> None:
+    def __init__(self, adder: Adder, objects: Objects, watcher: Watcher | None = None) -> None:
+        self._watcher = watcher
         self._add = adder.add
         self._adder = adder
         self._objects = objects
@@ -74,7 +76,7 @@ class FileStore:
     def store_copy(self, name: bytes, status: os.stat_result, copy_fd: int, earlier: Wire | None, *, flag: int) -> Wire:
         """The entry of `name` with the content of another open file, for what cannot be read in place."""
         size = os.fstat(copy_fd).st_size
-        content, length = self._content(copy_fd, size, earlier)
+        content, length = self._content(name, copy_fd, size, earlier)
         return in_order(_base_wire(name, status, length) | content | {FLAGS: flag})
 
     def store_pipe(self, stream: BinaryIO, earlier: Wire | None) -> Wire:
@@ -110,6 +112,8 @@ class FileStore:
     ) -> Wire:
         self.read_bytes += len(data)
         wire = _base_wire(name, status, len(data))
+        if self._watcher is not None:
+            self._watcher.whole(name, data)
         if data:
             base: ObjectId | None = earlier.get(CHUNK) if earlier is not None else None
             identity = chunk_id(data)
@@ -124,7 +128,7 @@ class FileStore:
         try:
             before = os.fstat(fd)
             attributes = open_xattrs(fd)
-            content, length = self._content(fd, size, earlier)
+            content, length = self._content(name, fd, size, earlier)
             after = os.fstat(fd)
         finally:
             os.close(fd)
@@ -134,33 +138,36 @@ class FileStore:
             self.attributes(wire, attributes)
         return wire, after, length == after.st_size and unchanged(before, after)
 
-    def _content(self, fd: int, size: int, earlier: Wire | None) -> tuple[Wire, int]:
+    def _content(self, name: bytes, fd: int, size: int, earlier: Wire | None) -> tuple[Wire, int]:
+        feed = self._watcher.stream(name) if self._watcher is not None else None
         if size == 0:
             return {}, 0
         earlier = earlier or {}
         identity, length = store_stream(
             self._adder,
             self._objects,
-            self._extents(fd, size),
+            self._extents(fd, size, feed),
             size=size,
             earlier_chunk=earlier.get(CHUNK),
             earlier_list=earlier.get(LIST),
         )
         return {LIST: identity}, length
 
-    def _extents(self, fd: int, size: int) -> Iterator[Stream | int]:
+    def _extents(self, fd: int, size: int, feed: Feed | None) -> Iterator[Stream | int]:
         """Data and holes of an open file, in order."""
         position = 0
         for offset, length in data_extents(fd, size):
             if offset > position:
+                _feed_hole(feed, offset - position)
                 yield offset - position
-            extent = _Extent(fd, offset, length)
+            extent = _Extent(fd, offset, length, feed)
             yield extent
             self.read_bytes += extent.done
             position = offset + extent.done
             if extent.done < length:
                 return  # the file was cut off meanwhile
         if position < size:
+            _feed_hole(feed, size - position)
             yield size - position
 
 
@@ -186,7 +193,8 @@ class _Pipe:
 class _Extent:
     """A part of an open file, read in order."""
 
-    def __init__(self, fd: int, offset: int, length: int) -> None:
+    def __init__(self, fd: int, offset: int, length: int, feed: Feed | None) -> None:
+        self._feed = feed
         self._fd = fd
         self._offset = offset
         self._left = length
@@ -197,10 +205,20 @@ class _Extent:
         if not view:
             return 0
         count = os.preadv(self._fd, [view], self._offset)
+        if self._feed is not None:
+            self._feed(view[:count])
         self._offset += count
         self._left -= count
         self.done += count
         return count
+
+
+def _feed_hole(feed: Feed | None, size: int) -> None:
+    """Zeros, for who wants every byte."""
+    while feed is not None and size:
+        step = min(size, _LARGE_READ)
+        feed(bytes(step))
+        size -= step
 
 
 def _base_wire(name: bytes, status: os.stat_result, size: int) -> Wire:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from icc_store.fs.file_store import FileStore
-from icc_store.fs.sqlite_source import MAGIC, NoLongerInUse, companions, consistent_copy, in_use
+from icc_store.fs.sqlite_source import NoLongerInUse, begins_like_sqlite, companions, consistent_copy, in_use
 from icc_store.model.entry import FLAG_SQLITE_COPY, Wire
 
 _COPY_SECONDS = 300.0
@@ -16,8 +16,12 @@ _SUFFIXES = companions(b"")
 class SqliteCopies:
     """Stores live SQLite databases; knows which files are parts of one."""
 
-    def __init__(self, temporary: Path) -> None:
-        """Copies are made in `temporary`, which only its owner may read."""
+    def __init__(self, temporary: Path, *, databases: tuple[bytes, ...] = ()) -> None:
+        """Copies are made in `temporary`, which only its owner may read.
+
+        Names with one of the endings `databases` are looked into though no companion stands beside them.
+        """
+        self._endings = databases
         self._temporary = temporary
         self._live: dict[tuple[int, bytes], bool] = {}
 
@@ -28,6 +32,8 @@ class SqliteCopies:
             if name.endswith(_SUFFIXES):
                 main = name[: name.rindex(b"-")]
                 found.update((name, main))
+            elif self._endings and name.endswith(self._endings):
+                found.add(name)
         return frozenset(found)
 
     def covered(self, directory: int, name: bytes) -> bool:
@@ -51,22 +57,9 @@ class SqliteCopies:
         """Asked once per database and directory, so that its files are treated alike."""
         key = (directory, name)
         if key not in self._live:
-            self._live[key] = _begins_like_sqlite(directory, name) and in_use(directory, name)
+            self._live[key] = begins_like_sqlite(directory, name) and in_use(directory, name)
         return self._live[key]
 
     def start_directory(self) -> None:
         """Forget what was found: descriptors are used again for other directories."""
         self._live.clear()
-
-
-def _begins_like_sqlite(directory: int, name: bytes) -> bool:
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    except OSError:
-        return False
-    try:
-        return os.pread(fd, len(MAGIC), 0) == MAGIC
-    except OSError:
-        return False
-    finally:
-        os.close(fd)

@@ -32,6 +32,18 @@ class Run(Protocol):
         """Leave a row for the next run."""
 
 
+class Forgetful:
+    """A run that leaves nothing for the next one: for a snapshot of less than there is."""
+
+    def __init__(self, run: Run) -> None:
+        self.writer = run.writer
+        self.objects = run.objects
+        self.seen = run.seen
+
+    def remember(self, key: bytes, row: bytes) -> None:
+        """The next run finds what former ones left."""
+
+
 @dataclass
 class ScanCounters:
     """What a scan met. Sizes are bytes."""

@@ -23,6 +23,7 @@ from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
 from icc_store.fs.seen import NO_FINGERPRINT, Column, fingerprint_of, list_key, make_row, parse_row, row_key
+from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import TREE_FANOUT_MIN
 from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
@@ -39,7 +40,16 @@ _REREAD_RUNS = 100
 class Scanner:
     """Scans directories for one snapshot."""
 
-    def __init__(self, run: Run, options: ScanOptions, copies: SqliteCopies, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        run: Run,
+        options: ScanOptions,
+        copies: SqliteCopies,
+        monitor: Monitor,
+        *,
+        watcher: Watcher | None = None,
+    ) -> None:
+        self._watcher = watcher
         self._run = run
         self._options = options
         self._copies = copies
@@ -47,7 +57,7 @@ class Scanner:
         self._metadata = MetadataReader()
         self._links: dict[tuple[int, int], bytes] = {}
         self._device = 0
-        self.files = FileStore(run.writer, run.objects)
+        self.files = FileStore(run.writer, run.objects, watcher)
         self.counters = ScanCounters()
         self.problems: dict[bytes, str] = {}
         """Stored paths of what could not be read, and why."""
@@ -176,8 +186,10 @@ class Scanner:
         row = parse_row(stored) if stored is not None else None
         if row is not None and not self._run.writer.has(row.tree):
             row = None
+        watcher = self._watcher
+        known = row is not None and (watcher is None or watcher.knows(row.tree))
         reread = self._options.rehash or int.from_bytes(key[:2]) % _REREAD_RUNS == self._options.turn % _REREAD_RUNS
-        if row is not None and row.fingerprint == mark and not reread:
+        if row is not None and known and row.fingerprint == mark and not reread:
             self._count_unchanged(directory, part)
             return row.tree
         earlier = self._earlier(directory, part)
@@ -187,6 +199,8 @@ class Scanner:
         bases = (row.tree,) if row is not None else ()
         add = self._run.writer.add
         tree = store_part(wires, self.owners(wires), lambda data: add(Kind.TREE, data, bases=bases))
+        if watcher is not None:
+            watcher.part(tree, wires)
         settled = not any(FLAGS in wire for wire in wires)
         fresh = make_row(tree, part.statuses, mark if settled else NO_FINGERPRINT, self._options.racy_from_ns)
         if fresh != stored:
@@ -248,6 +262,8 @@ class Scanner:
     def _earlier(self, directory: Directory, part: Part) -> Earlier:
         """What the last snapshot has of these names: entries, and the change times and inodes seen then."""
         found: Earlier = {}
+        if self._watcher is not None:
+            self._watcher.enter(directory.path)
         if not part.names:
             return found
         firsts = directory.firsts
@@ -263,7 +279,8 @@ class Scanner:
                 continue  # everything in it counts as new, and is stored again
             if isinstance(tree, TreePart):
                 columns: list[Column | None] = [*row.pairs()]
-                if len(columns) != len(tree.entries):
+                known = self._watcher is None or self._watcher.former(row.tree, tree.entries)
+                if len(columns) != len(tree.entries) or not known:
                     columns = [None] * len(tree.entries)
                 for wire, column in zip(tree.entries, columns, strict=True):
                     found[wire[NAME]] = (wire, column)

@@ -36,6 +36,10 @@ class Subject(StrEnum):
     FORGOTTEN = "forgotten"
     SUSPECT = "suspect"
     VERIFIED = "verified"
+    DRILLED = "drilled"
+    """A drill restored it: true when all of it came back, else a text that says what did not."""
+    MANIFEST = "manifest"
+    """The manifest of a memory, made after its snapshot; the value is JSON."""
 
 
 PURGE = "purge"
@@ -115,6 +119,10 @@ class Snapshot:
     """When it was forgotten; None while it counts, 0 when it was purged: gc need not wait."""
     suspect: str = ""
     verified_ns: int | None = None
+    drilled_ns: int | None = None
+    """When a drill restored it last, whatever came of it."""
+    drill_failure: str = ""
+    """What that drill found wrong."""
     annotations: tuple[Annotation, ...] = ()
 
 
@@ -232,4 +240,7 @@ def combine(identity: ObjectId, record: SnapshotRecord, annotations: Iterable[An
                 state["suspect"] = str(value or "")
             case Subject.VERIFIED:
                 state["verified_ns"] = annotation.time_ns
+            case Subject.DRILLED:
+                state["drilled_ns"] = annotation.time_ns
+                state["drill_failure"] = "" if value is True else str(value)
     return Snapshot(identity, record, tuple(dict.fromkeys(tags)), annotations=ordered, **state)

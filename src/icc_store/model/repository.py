@@ -30,6 +30,7 @@ from icc_store.model.record import (
     unpack_annotation,
     unpack_record,
 )
+from icc_store.objects.block import decode_block
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.records import append_record, read_copy
 from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
@@ -39,6 +40,8 @@ __all__ = ("EPOCH_KEY", "CollectedMeanwhile", "Rehearsal", "Repository", "Run", 
 
 _SEQ_SIZE = 8
 EPOCH_KEY = b"gc epoch"
+_READ_BACK = 256
+"""Blocks that are read in one transaction."""
 
 
 class Repository:
@@ -186,6 +189,9 @@ class Rehearsal:
     def remember(self, key: bytes, row: bytes) -> None:
         """Nothing is left for the next run."""
 
+    def drop(self, key: bytes) -> None:
+        """What a former run left stays."""
+
 
 class Run:
     """One run that adds objects and ends in a snapshot."""
@@ -197,17 +203,22 @@ class Run:
             repository.store, self.objects, repository.header.repository, level=level, threads=threads
         )
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
-        self._seen: dict[bytes, bytes] = {}
+        self._first_block = self.objects.transaction.last_block() + 1
+        self._seen: dict[bytes, bytes | None] = {}
         self.turn = int.from_bytes(self.objects.transaction.get(Table.META, counter_key(Table.SNAPSHOTS)) or b"")
         """Snapshots ever committed to this repository: a number that differs from run to run."""
 
     def seen(self, key: bytes) -> bytes | None:
-        """The row a former run left under this 16-byte key."""
+        """The row a former run left under this key."""
         return self.objects.transaction.get(Table.SEEN, key)
 
     def remember(self, key: bytes, row: bytes) -> None:
         """Leave a row for the next run; written with the snapshot, and only then."""
         self._seen[key] = row
+
+    def drop(self, key: bytes) -> None:
+        """Leave no row under this key; a row that this run leaves there stays."""
+        self._seen.setdefault(key, None)
 
     def commit(self, build: Callable[[int], SnapshotRecord]) -> Snapshot:
         """Write all that waits, the `seen` rows and the record that `build` makes of its number: one transaction.
@@ -224,12 +235,35 @@ class Run:
             identity = append_record(txn, self._repository.header.repository, Kind.SNAPSHOT, pack_record(record))
             txn.put(Table.SNAPSHOTS, seq.to_bytes(_SEQ_SIZE), identity)
             for key, row in sorted(self._seen.items()):
-                txn.put(Table.SEEN, key, row)
+                if row is None:
+                    txn.delete(Table.SEEN, key)
+                else:
+                    txn.put(Table.SEEN, key, row)
             made.append(combine(identity, record, ()))
 
         self.writer.commit(finish)
         self._seen.clear()
         return made[0]
+
+    def read_back(self) -> list[str]:
+        """Commit what waits, read every block that this run has added, and say what is wrong with those that are.
+
+        Raises CollectedMeanwhile as `commit` does.
+        """
+        self.writer.commit()
+        self.objects.renew()
+        problems = []
+        for number in range(self._first_block, self.objects.transaction.last_block() + 1):
+            data = self.objects.transaction.block(number)
+            if data is None:
+                continue  # gc took another run's
+            try:
+                decode_block(data, self._repository.header.repository)
+            except DamageError as error:
+                problems.append(f"block {number}: {error.message}")
+            if number % _READ_BACK == 0:
+                self.objects.renew()
+        return problems
 
     def accept_epoch(self) -> None:
         """Go on after gc ran. What waits is committed, so that all the run refers to can be looked at.

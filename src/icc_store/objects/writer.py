@@ -114,6 +114,8 @@ class ObjectWriter:
         self._held = 0
         self._frame_bytes = 0
         self.counters = WriterCounters()
+        self.before_commit: Callable[[int], None] | None = None
+        """Called with the bytes that are about to be written; raises when they must not be."""
 
     def close(self) -> None:
         """Stop the pool. What was not committed is gone."""
@@ -165,6 +167,8 @@ class ObjectWriter:
         if not blocks and finish is None:
             return
         added = sum(len(data) for data, _ in blocks)
+        if self.before_commit is not None and blocks:
+            self.before_commit(added)
         self.counters.stored_bytes += added  # before `finish`, which may want to write it down
         try:
             with self._store.write() as txn:

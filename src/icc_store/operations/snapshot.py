@@ -3,69 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import fingerprint
+from icc_store.entities.profiles import GENERIC
 from icc_store.errors import IccStoreError, SourceError
-from icc_store.fs.excludes import Excludes, stored_below
 from icc_store.fs.identity import default_source, host_name
 from icc_store.fs.live_copies import SqliteCopies
-from icc_store.fs.locations import never_stored
 from icc_store.fs.mounts import clock_of
-from icc_store.fs.scan_state import ScanCounters, ScanOptions
+from icc_store.fs.scan_state import Forgetful, ScanCounters, ScanOptions
 from icc_store.fs.scanner import Scanner
-from icc_store.limits import DEFAULT_LEVEL, RACY_NS
+from icc_store.limits import RACY_NS
 from icc_store.model.closure import closure_is_stored
 from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
 from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.memory_run import MemoryRun
+from icc_store.operations.profile_choice import choose_profile
+from icc_store.operations.room import RoomKeeper
+from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult
 from icc_store.operations.snapshot_roots import Roots, absolute_paths, is_single_directory, scan_roots, store_stdin
+from icc_store.operations.snapshot_rules import rules_for
 from icc_store.version import VERSION
 
+if TYPE_CHECKING:
+    from icc_store.operations.manifest import Notes
+    from icc_store.operations.selection import LeftOut
+
+__all__ = ("SnapshotOptions", "SnapshotResult", "take_snapshot")
+
 _TRIES = 5
-
-
-@dataclass(frozen=True)
-class SnapshotOptions:
-    """How to take a snapshot. Empty `source` and `host`: this machine's."""
-
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    note: str = ""
-    source: str = ""
-    host: str = ""
-    kind: SnapshotClass = SnapshotClass.FULL
-    exclude: tuple[str, ...] = ()
-    exclude_caches: bool = False
-    exclude_larger_than: int | None = None
-    one_file_system: bool = False
-    as_path: bytes = b""
-    home: Path | None = None
-    """The user's home, where the default memory is, whose own backups are never part of a snapshot."""
-    stdin_name: bytes = b""
-    rehash: bool = False
-    skip_if_unchanged: bool = False
-    dry_run: bool = False
-    level: int = DEFAULT_LEVEL
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class SnapshotResult:
-    """What came of it. `snapshot` is None after a rehearsal, and when nothing had changed and that was asked for."""
-
-    snapshot: Snapshot | None
-    parent: Snapshot | None
-    counters: Counters
-    problems: tuple[tuple[bytes, str], ...]
-    """Stored paths of what could not be read, and why."""
-    unchanged: bool
-    """Whether the tree is the very same as the parent's."""
-    new_objects: int
 
 
 def take_snapshot(
@@ -115,8 +85,18 @@ class _Task:
         self._time_ns = clock.now_ns()
         self._host = options.host or host_name()
         self._source = options.source or default_source(paths or [Path(f"stdin:{options.stdin_name!r}")])
-        self._excludes = self._rules()
+        single = stream is None and is_single_directory(paths, options.as_path)
+        self._profile = choose_profile(paths, options.profile, single=single)
+        self._excludes = rules_for(repository.path, paths, options, self._profile, single=single)
+        self._left_out = self._choose()
         self._parent = repository.latest(self._source, self._host)
+        self._memory: MemoryRun | None = None
+        self._notes: Notes | None = None
+        if options.incremental and self._parent is None:
+            raise SourceError(
+                f"there is no full snapshot of {self._source} that an incremental one could follow",
+                hint="take a full one: the same command without --incremental",
+            )
 
     def rehearse(self, rehearsal: Rehearsal) -> SnapshotResult:
         scanner, roots = self._scan(rehearsal, rehash=self._options.rehash)
@@ -125,6 +105,11 @@ class _Task:
 
     def run(self, run: Run) -> SnapshotResult:
         rehash = self._options.rehash
+        room = RoomKeeper(self._repository.path, self._options.min_free)
+        if self._profile is not GENERIC:
+            room.require_for(self._paths, self._excludes, self._parent.record.counters.size if self._parent else 0)
+        if self._options.min_free:
+            run.writer.before_commit = room.require
         for _ in range(_TRIES):
             try:
                 scanner, roots = self._scan(run, rehash=rehash)
@@ -141,6 +126,8 @@ class _Task:
 
     def _commit(self, run: Run, scanner: Scanner, roots: Roots) -> Snapshot | None:
         """The committed snapshot, or None when something it refers to was collected meanwhile."""
+        if self._memory is not None:
+            self._notes = self._conclude(run, self._memory, scanner, roots)
         self._monitor.phase("commit")
 
         def build(seq: int) -> SnapshotRecord:
@@ -151,7 +138,7 @@ class _Task:
                 root=roots.tree,
                 source=self._source,
                 host=self._host,
-                kind=self._options.kind,
+                kind=self._kind(),
                 name=self._options.name,
                 tags=tuple(dict.fromkeys(self._options.tags)),
                 note=self._options.note,
@@ -162,6 +149,7 @@ class _Task:
                 counters=self._counters(scanner, added.plain_bytes, added.stored_bytes),
                 warnings=tuple(scanner.problems.items())[:1000],
                 program=VERSION,
+                manifest=self._notes,
             )
 
         for _ in range(_TRIES):
@@ -175,15 +163,23 @@ class _Task:
 
     def _scan(self, run: Run | Rehearsal, *, rehash: bool) -> tuple[Scanner, Roots]:
         self._monitor.phase("scan")
+        now_ns = self._file_system_time()
         options = ScanOptions(
             label=fingerprint(self._host.encode(), b"\0", self._source.encode("utf-8", "surrogateescape")),
             excludes=self._excludes,
             one_file_system=self._options.one_file_system,
             rehash=rehash,
             turn=run.turn,
-            racy_from_ns=self._file_system_time() - RACY_NS,
+            racy_from_ns=now_ns - RACY_NS,
         )
-        scanner = Scanner(run, options, SqliteCopies(self._repository.path), self._monitor)
+        self._memory = self._watch(run, now_ns)
+        scanner = Scanner(
+            Forgetful(run) if self._left_out is not None else run,
+            options,
+            SqliteCopies(self._repository.path, databases=self._profile.databases),
+            self._monitor,
+            watcher=self._memory.facts if self._memory is not None else None,
+        )
         if self._stream is None:
             return scanner, scan_roots(scanner, self._paths, self._options.as_path)
         if self._streamed is not None:  # a stream cannot be read twice
@@ -195,6 +191,46 @@ class _Task:
         self._streamed = store_stdin(scanner, self._stream, self._options.stdin_name, earlier, self._time_ns)
         return scanner, self._streamed
 
+    def _watch(self, run: Run | Rehearsal, now_ns: int) -> MemoryRun | None:
+        """Who looks at the files of a memory while they are scanned; nobody in a rehearsal."""
+        if self._profile is GENERIC or isinstance(run, Rehearsal):
+            return None
+        return MemoryRun(
+            run,
+            self._paths[0],
+            self._profile,
+            self._excludes,
+            since_ns=now_ns,
+            scan_secrets=self._options.scan_secrets,
+            monitor=self._monitor,
+        )
+
+    def _conclude(self, run: Run, memory: MemoryRun, scanner: Scanner, roots: Roots) -> Notes:
+        notes = memory.conclude(run, roots.tree, self._parent, scanner.problems.keys())
+        if self._left_out is None:
+            memory.facts.keep()
+        if self._options.incremental and self._parent is not None:
+            notes["incremental"] = self._parent.id.hex()
+        if self._options.selection is not None and self._left_out is not None:
+            notes["selection"] = self._options.selection.to_record()
+            notes["left_out"] = len(self._left_out.paths)
+        if self._excludes.withheld:
+            notes["withheld"] = [path.decode("utf-8", "backslashreplace") for path in sorted(self._excludes.withheld)]
+        return notes
+
+    def _choose(self) -> LeftOut | None:
+        """What a selection leaves out, and the rules that leave it out."""
+        if self._options.selection is None:
+            return None
+        from icc_store.operations.selection import left_out  # only who selects pays for what parses entities
+
+        chosen = left_out(self._paths[0], self._options.selection, self._profile, self._excludes)
+        self._excludes = self._excludes.without(chosen.paths)
+        return chosen
+
+    def _kind(self) -> SnapshotClass:
+        return self._options.kind if self._options.selection is None else SnapshotClass.SELECTIVE
+
     def _file_system_time(self) -> int:
         try:
             return clock_of(self._repository.path)
@@ -202,21 +238,6 @@ class _Task:
             if self._options.dry_run:
                 return self._clock.now_ns()  # a rehearsal leaves nothing behind that could be wrong
             raise
-
-    def _rules(self) -> Excludes:
-        """The user's exclusions, and what is never part of a snapshot: the repository, and a memory's own backups."""
-        options = self._options
-        never: list[bytes] = []
-        single = is_single_directory(self._paths, options.as_path)
-        for path in self._paths:
-            prefix = options.as_path
-            if not single and len(self._paths) > 1:
-                prefix = b"/".join(filter(None, (options.as_path, bytes(path).lstrip(b"/"))))
-            left_out = [*stored_below(path, [self._repository.path]), *never_stored(path, options.home)]
-            never += [b"/".join(filter(None, (prefix, below))) for below in left_out]
-        return Excludes(
-            options.exclude, caches=options.exclude_caches, larger_than=options.exclude_larger_than, never=never
-        )
 
     def _is_unchanged(self, roots: Roots) -> bool:
         parent = self._parent
@@ -235,6 +256,19 @@ class _Task:
     def _result(
         self, snapshot: Snapshot | None, scanner: Scanner, roots: Roots, counters: Counters, new_objects: int
     ) -> SnapshotResult:
+        memory = self._memory
         return SnapshotResult(
-            snapshot, self._parent, counters, tuple(scanner.problems.items()), self._is_unchanged(roots), new_objects
+            snapshot,
+            self._parent,
+            counters,
+            tuple(scanner.problems.items()),
+            self._is_unchanged(roots),
+            new_objects,
+            profile=self._profile.name,
+            notes=self._notes,
+            findings=memory.findings if memory is not None else (),
+            secrets=tuple(memory.secrets) if memory is not None else (),
+            withheld=tuple(sorted(self._excludes.withheld)),
+            left_out=self._left_out,
+            since=self._parent if self._options.incremental else None,
         )

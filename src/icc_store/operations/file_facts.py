@@ -1,0 +1,149 @@
+"""What is known of each file's content beside its id: its SHA-256, and what validation found in it.
+
+Both need the bytes, so they are taken while a scan reads a file (fs/watcher.py), and kept for as long as the file does
+not change: one row for each part of a directory, under the id of the tree that describes the part. The row goes when
+the part changes, so that however long a history is, there is one digest for each file of the newest snapshot.
+
+    tree id (32)  msgpack [RULES, SHA-256 of each regular file in order of names, {position of a file: what was found}]
+
+A row is derived: where there is none, the files are read once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from icc_store.codec.serial import pack, unpack
+from icc_store.fs.watcher import Feed
+from icc_store.ids import ID_SIZE, ObjectId
+from icc_store.model.entry import FLAG_SQLITE_COPY, FLAGS, MODE, NAME, Wire
+from icc_store.model.paths import join
+
+RULES = 1
+"""Grows when validation finds other things in the same file, so that all are looked at anew."""
+
+Check = Callable[[bytes, bytes], Any]
+"""Takes a stored path and the file's bytes; returns what is to be kept of it, as plain values, or None."""
+
+_KEY = b"facts "
+_HEAD = bytes((0x93, RULES))
+"""How the packed list begins: an array of three, and the rules."""
+
+_KEY_ID_SIZE = 16
+_DIGEST_SIZE = 32
+
+Fact = tuple[bytes, Any]
+"""SHA-256 of a file, and what the check kept of it, or None."""
+
+
+class Rows(Protocol):
+    """Where rows of former runs are, and where this one leaves its own."""
+
+    def seen(self, key: bytes) -> bytes | None:
+        """The row under a key."""
+
+    def remember(self, key: bytes, row: bytes) -> None:
+        """Leave a row."""
+
+    def drop(self, key: bytes) -> None:
+        """Leave none."""
+
+
+class FileFacts:
+    """The watcher of one scan. `facts_of` has the facts of every part that was scanned."""
+
+    def __init__(self, rows: Rows, check: Check | None) -> None:
+        self._rows = rows
+        self._check = check
+        self._directory: bytes | None = None
+        self._fresh: dict[bytes, Any] = {}
+        self._former: dict[bytes, Fact] = {}
+        self._replaced: set[ObjectId] = set()
+        self._made: dict[ObjectId, bytes] = {}
+
+    def knows(self, tree: ObjectId) -> bool:
+        return tree in self._made or self._stored(tree) is not None
+
+    def former(self, tree: ObjectId, wires: list[Wire]) -> bool:
+        facts = self.facts_of(tree, wires)
+        if facts is None:
+            return False
+        self._former.update(zip(_file_names(wires), facts, strict=True))
+        self._replaced.add(tree)
+        return True
+
+    def enter(self, directory: bytes) -> None:
+        self._former.clear()
+        if directory != self._directory:
+            self._directory = directory
+            self._fresh.clear()
+
+    def whole(self, name: bytes, data: bytes) -> None:
+        note = self._check(join(self._directory or b"", name), data) if self._check is not None else None
+        self._fresh[name] = (hashlib.sha256(data).digest(), note)
+
+    def stream(self, name: bytes) -> Feed:
+        hasher = hashlib.sha256()
+        self._fresh[name] = hasher
+        return hasher.update
+
+    def part(self, tree: ObjectId, wires: list[Wire]) -> None:
+        digests = bytearray()
+        notes = {}
+        for position, (name, flags) in enumerate(_files(wires)):
+            # A copy of a live database is made once, and shown once, also when its directory is gone through again.
+            take = self._fresh.get if flags & FLAG_SQLITE_COPY else self._fresh.pop
+            fact = take(name, None) or self._former.get(name)
+            if fact is None:
+                return  # not all was shown: no row, and the part is read again next time
+            digest, note = fact if isinstance(fact, tuple) else (fact.digest(), None)
+            digests += digest
+            if note is not None:
+                notes[position] = note
+        self._made[tree] = tree + pack([RULES, bytes(digests), notes])
+
+    def facts_of(self, tree: ObjectId, wires: list[Wire]) -> list[Fact] | None:
+        """The facts of the regular files among a part's entries, in their order; None when they are not known."""
+        row = self._made.get(tree) or self._stored(tree)
+        return None if row is None else _parse(row, sum(1 for _ in _files(wires)))
+
+    def keep(self) -> None:
+        """Leave the facts for the next run, in place of those of the parts that changed."""
+        for tree in self._replaced:
+            self._rows.drop(_key(tree))
+        for tree, row in self._made.items():
+            self._rows.remember(_key(tree), row)
+
+    def _stored(self, tree: ObjectId) -> bytes | None:
+        row = self._rows.seen(_key(tree))
+        return row if row is not None and row.startswith(tree + _HEAD) else None
+
+
+def _key(tree: ObjectId) -> bytes:
+    return _KEY + tree[:_KEY_ID_SIZE]
+
+
+def _files(wires: list[Wire]) -> Iterator[tuple[bytes, int]]:
+    """Names and flags of the regular files."""
+    return ((wire[NAME], wire.get(FLAGS, 0)) for wire in wires if stat.S_ISREG(wire[MODE]))
+
+
+def _file_names(wires: list[Wire]) -> list[bytes]:
+    return [name for name, _ in _files(wires)]
+
+
+def _parse(row: bytes, files: int) -> list[Fact] | None:
+    """The facts in a row of so many files, or None: what cannot be read is made anew."""
+    try:
+        value = unpack(row[ID_SIZE:])
+    except ValueError:
+        return None
+    _, digests, notes = value
+    if not isinstance(digests, bytes) or len(digests) != files * _DIGEST_SIZE or not isinstance(notes, dict):
+        return None
+    if not notes:
+        return [(digests[start : start + _DIGEST_SIZE], None) for start in range(0, len(digests), _DIGEST_SIZE)]
+    return [(digests[at * _DIGEST_SIZE : (at + 1) * _DIGEST_SIZE], notes.get(at)) for at in range(files)]

@@ -1,0 +1,138 @@
+"""The manifest of a memory's snapshot: twelve keys that the memory system reads, and one of ours.
+
+What the record says anyway (time, name, sizes) is not stored again. The record holds the rest as plain values, here
+called notes; `manifest_of` makes a manifest of both. Notes that could not be made say why; those made later stand in
+an annotation, since a record never changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from icc_store.entities.findings import Finding, count
+from icc_store.entities.profiles import BY_NAME, GENERIC, Profile, recognise
+from icc_store.errors import UsageError
+from icc_store.model.record import Snapshot, SnapshotRecord, Subject
+from icc_store.model.repository import Repository
+from icc_store.model.tree import tree_entries
+from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.memory_survey import Survey, survey
+
+Notes = dict[str, Any]
+
+_MEGABYTE = 1_000_000
+_NS = 1_000_000_000
+_NS_PER_MS = 1_000_000
+_LISTED_FAILURES = 20
+
+
+def notes_of_survey(profile: Profile, found: Survey, failures: tuple[str, ...] = ()) -> Notes:
+    """What a record keeps of a survey. `failures` are what validation after the backup found wrong with it."""
+    errors, warnings = count(found.findings)
+    notes: Notes = {
+        "profile": profile.name,
+        "version": found.system_version,
+        "entities": {kind: number for kind, number in found.entities.items() if number},
+        "digest": found.digest.hex(),
+        "passed": not failures,
+    }
+    if errors or warnings:
+        notes["findings"] = [errors, warnings]
+    if failures:
+        notes["failures"] = list(failures[:_LISTED_FAILURES])
+    return notes
+
+
+def failed_notes(profile: Profile, reason: str) -> Notes:
+    """What a record keeps when the manifest could not be made."""
+    return {"profile": profile.name, "error": reason}
+
+
+def notes_of(snapshot: Snapshot) -> Notes | None:
+    """The notes of a snapshot: those made last; None when it was taken of no memory."""
+    for annotation in reversed(snapshot.annotations):
+        if annotation.subject == Subject.MANIFEST:
+            return dict(json.loads(str(annotation.value)))
+    return snapshot.record.manifest
+
+
+def is_complete(notes: Notes | None) -> bool:
+    """Whether a manifest can be made of these notes."""
+    return notes is not None and "digest" in notes
+
+
+def manifest_of(snapshot: Snapshot) -> dict[str, Any] | None:
+    """The manifest of a snapshot; None when it was taken of no memory, or the manifest could not be made."""
+    notes = notes_of(snapshot)
+    if notes is None or not is_complete(notes):
+        return None
+    record = snapshot.record
+    taken = datetime.fromtimestamp(record.time_ns // _NS, UTC)
+    return {
+        "backup_id": backup_id(record),
+        "created_at": taken.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "backup_name": record.name,
+        "system_version": notes.get("version", ""),
+        "total_entities": sum(notes["entities"].values()),
+        "entities_by_type": dict(notes["entities"]),
+        "total_size_mb": round(record.counters.size / _MEGABYTE, 6),
+        "compressed_size_mb": round(record.counters.added_stored / _MEGABYTE, 6),
+        "integrity_hash": f"sha256:{notes['digest']}",
+        "backup_duration_ms": record.counters.duration_ns // _NS_PER_MS,
+        "files_backed_up": record.counters.files,
+        "validation_passed": bool(notes["passed"]),
+        "icc_store": _ours(snapshot, notes),
+    }
+
+
+def backup_id(record: SnapshotRecord) -> str:
+    """What a memory system calls this backup: `backup-YYYYMMDD-HHMMSS`, in UTC."""
+    return datetime.fromtimestamp(record.time_ns // _NS, UTC).strftime("backup-%Y%m%d-%H%M%S")
+
+
+def _ours(snapshot: Snapshot, notes: Notes) -> dict[str, Any]:
+    record = snapshot.record
+    errors, warnings = notes.get("findings", (0, 0))
+    return {
+        "snapshot": snapshot.id.hex(),
+        "root": record.root.hex(),
+        "source": record.source,
+        "host": record.host,
+        "class": record.kind.value,
+        "profile": notes["profile"],
+        "program": record.program,
+        "findings": {"errors": errors, "warnings": warnings},
+        "failures": notes.get("failures", []),
+        "unreadable": [path.decode("utf-8", "backslashreplace") for path, _ in record.warnings],
+        **{key: notes[key] for key in ("incremental", "selection", "left_out", "withheld") if key in notes},
+    }
+
+
+def rebuild_manifest(repository: Repository, snapshot: Snapshot, *, monitor: Monitor = SILENT) -> tuple[Finding, ...]:
+    """Make the manifest of a stored snapshot from its contents, and keep it as an annotation. Returns all findings.
+
+    Raises UsageError for a snapshot of something that is no memory, ObjectMissing and BlockDamaged.
+    """
+    profile = profile_of(repository, snapshot)
+    if profile is GENERIC:
+        raise UsageError(
+            f"snapshot {snapshot.id.hex()[:12]} is of no memory that is known, so it has no manifest",
+            hint="manifests are for memories of the profiles " + ", ".join(n for n in BY_NAME if n != GENERIC.name),
+        )
+    found = survey(repository.objects, snapshot.record.root, profile, monitor=monitor)
+    kept = {key: value for key, value in (snapshot.record.manifest or {}).items() if key != "error"}
+    notes = kept | notes_of_survey(profile, found)
+    repository.annotate(snapshot.id, Subject.MANIFEST, json.dumps(notes, separators=(",", ":")))
+    return found.findings
+
+
+def profile_of(repository: Repository, snapshot: Snapshot) -> Profile:
+    """The profile that a snapshot was taken with, or that its root directory looks like."""
+    notes: Mapping[str, Any] = notes_of(snapshot) or {}
+    known = BY_NAME.get(str(notes.get("profile", "")))
+    if known is not None:
+        return known
+    return recognise([entry.name for entry, _ in tree_entries(repository.objects, snapshot.record.root)])

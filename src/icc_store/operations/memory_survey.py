@@ -1,0 +1,188 @@
+"""A look over a whole snapshot of a memory: counts, what is wrong in it, and the hash that stands for all its files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from icc_store.entities.checksums import NOT_LISTED, sums_line
+from icc_store.entities.findings import Finding
+from icc_store.entities.layout import ENTITY_TYPES, Area, place_of
+from icc_store.entities.profiles import Profile
+from icc_store.ids import ObjectId
+from icc_store.model.content import content_bytes, plain_bytes
+from icc_store.model.entry import CHUNK, LIST, SIZE, Wire, entry_from_wire
+from icc_store.model.paths import display
+from icc_store.model.tree import Objects
+from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.file_facts import Check, Fact
+from icc_store.operations.path_order import FactsOf, files_by_path
+
+if TYPE_CHECKING:
+    from icc_store.entities.cross_check import CrossCheck
+
+_SAMPLES = 32
+_SETTINGS = b"config/settings.json"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a snapshot of a memory holds. Sizes are bytes."""
+
+    entities: dict[str, int] = field(default_factory=dict)
+    """Entities by the type that their folder stands for, broken ones included."""
+    files: int = 0
+    size: int = 0
+    digest: bytes = b""
+    """SHA-256 of SHA256SUMS."""
+    system_version: str = ""
+    """What the memory's settings give as `version`."""
+    findings: tuple[Finding, ...] = ()
+    samples: tuple[tuple[bytes, Wire], ...] = ()
+    """Paths and entries of some sound entities, spread evenly."""
+
+
+def survey(
+    objects: Objects,
+    root: ObjectId,
+    profile: Profile,
+    *,
+    facts_of: FactsOf | None = None,
+    monitor: Monitor = SILENT,
+) -> Survey:
+    """Look over a tree. Files of which `facts_of` knows nothing are read from the repository.
+
+    Raises ObjectMissing, BlockDamaged.
+    """
+    monitor.phase("check")
+    look = _IccLook(objects) if profile.is_icc else _Look()
+    listing = hashlib.sha256()
+    files = size = 0
+    for path, wire, fact in files_by_path(objects, root, facts_of):
+        if fact is None:
+            fact = read_facts(objects, path, wire, look.check)
+        files += 1
+        size += wire[SIZE]
+        if path not in NOT_LISTED:
+            listing.update(sums_line(path, fact[0]))
+        look.at(path, wire, fact[1])
+    return Survey(
+        entities=look.entities,
+        files=files,
+        size=size,
+        digest=listing.digest(),
+        system_version=look.system_version(),
+        findings=tuple(look.findings()),
+        samples=tuple(look.samples),
+    )
+
+
+def read_facts(objects: Objects, path: bytes, wire: Wire, check: Check | None) -> Fact:
+    """The facts of a stored file, from its bytes. Raises ObjectMissing, BlockDamaged."""
+    pieces = plain_bytes(content_bytes(objects, wire.get(CHUNK), wire.get(LIST)))
+    if check is not None and LIST not in wire:
+        data = b"".join(pieces)
+        return hashlib.sha256(data).digest(), check(path, data)
+    hasher = hashlib.sha256()
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest(), None
+
+
+class _Look:
+    """Of a memory whose files say nothing more to us than their names."""
+
+    check: Check | None = None
+
+    def __init__(self) -> None:
+        self.entities: dict[str, int] = {}
+        self.samples: list[tuple[bytes, Wire]] = []
+
+    def at(self, path: bytes, wire: Wire, note: Any) -> None:
+        """One file."""
+
+    def findings(self) -> Iterator[Finding]:
+        """What is wrong, once all files were seen."""
+        return iter(())
+
+    def system_version(self) -> str:
+        """The version that the memory says it has."""
+        return ""
+
+
+class _IccLook(_Look):
+    """Of entities, indexes and relationships: counted, and compared with each other."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__()
+        # Here, since what parses JSON takes 25 ms to import, and an unchanged memory is not looked over.
+        from icc_store.entities.cross_check import CrossCheck
+        from icc_store.entities.json_text import parse_json
+        from icc_store.entities.validate import CLEAN, facts_from_wire
+        from icc_store.operations.memory_check import check_to_wire
+
+        self.check = check_to_wire
+        self._parse = parse_json
+        self.entities = dict.fromkeys(ENTITY_TYPES, 0)
+        self._objects = objects
+        self._cross: CrossCheck = CrossCheck()
+        self._clean, self._from_wire = CLEAN, facts_from_wire
+        self._found: list[Finding] = []
+        self._compared: dict[bytes, Wire] = {}
+        self._step = self._sound = 0
+
+    def at(self, path: bytes, wire: Wire, note: Any) -> None:
+        place = place_of(path)
+        facts = self._clean if note is None else self._from_wire(path, note)
+        self._found.extend(facts.findings)
+        self._cross.add(path, facts)
+        if place.area is Area.ENTITY:
+            self.entities[place.type] = self.entities.get(place.type, 0) + 1
+            if not facts.findings:
+                self._sample(path, wire)
+        elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
+            self._compared[path] = wire
+
+    def findings(self) -> Iterator[Finding]:
+        yield from self._found
+        yield from self._cross.findings(self._read)
+
+    def system_version(self) -> str:
+        try:
+            settings = self._parse(self._read(_SETTINGS)) if _SETTINGS in self._compared else {}
+        except ValueError:
+            return ""
+        return str(settings.get("version", "")) if isinstance(settings, dict) else ""
+
+    def _read(self, path: bytes) -> bytes:
+        wire = self._compared[path]
+        return b"".join(plain_bytes(content_bytes(self._objects, wire.get(CHUNK), wire.get(LIST))))
+
+    def _sample(self, path: bytes, wire: Wire) -> None:
+        """Every entity at first; with each time there are too many, every second of them."""
+        if self._step and self._sound % self._step:
+            self._sound += 1
+            return
+        self._sound += 1
+        self.samples.append((path, wire))
+        if len(self.samples) > 2 * _SAMPLES:
+            del self.samples[1::2]
+            self._step = 2 * (self._step or 1)
+
+
+def unreadable_samples(objects: Objects, samples: tuple[tuple[bytes, Wire], ...]) -> list[str]:
+    """Read each sample back and parse it; what is wrong with those that are not what they were."""
+    from icc_store.entities.json_text import NotJson, parse_json  # as above
+
+    problems = []
+    for path, wire in samples:
+        entry = entry_from_wire(wire)
+        data = b"".join(plain_bytes(content_bytes(objects, entry.chunk, entry.content_list)))
+        try:
+            if len(data) != entry.size or not isinstance(parse_json(data), dict):
+                problems.append(f"{display(path)}: what was read back is not what was stored")
+        except NotJson as error:
+            problems.append(f"{display(path)}: what was read back is not JSON: {error}")
+    return problems
