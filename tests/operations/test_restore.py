@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from icc_store.clock import FixedClock
 from icc_store.errors import PathNotInSnapshot, TargetError, UsageError
 from icc_store.model.repository import Repository
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.restore import execute
-from icc_store.operations.restore_plan import Overwrite, RestoreOptions
+from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from icc_store.operations.restore_planner import plan_restore
 from icc_store.operations.restore_steps import planned_steps
 from tests.support.compare import assert_same, facts
-from tests.support.live import fill, on_disk, put, snap
+from tests.support.live import NOW, OLD, fill, on_disk, put, snap
 from tests.support.restoring import FILES, back, done
 
 
@@ -87,6 +88,31 @@ def test_changed_trusts_size_and_time_and_always_does_not(repository: Repository
     assert (target / "a").read_bytes() == b"X\n"
     assert done(back(repository, snapshot, target, overwrite=Overwrite.ALWAYS)) == {"REPLACE": len(FILES)}
     assert_same(source, target)
+
+
+def test_contents_count_when_that_is_asked_for(repository: Repository, source: Path, target: Path) -> None:
+    """With `compare` a file of the same size and time, but other bytes, is written; what is equal keeps its inode."""
+    snapshot = snap(repository, source)
+    back(repository, snapshot, target)
+    kept = (target / "d/b").stat().st_ino
+    put(target / "a", b"X\n")
+    assert done(back(repository, snapshot, target, compare=True)) == {"REPLACE": 1}
+    assert (target / "d/b").stat().st_ino == kept
+    assert_same(source, target)
+
+
+def test_files_can_get_the_time_of_the_restore(repository: Repository, source: Path, target: Path) -> None:
+    """With the time `now` written files are new to who looks at times, and what is right already stays as it is."""
+    snapshot = snap(repository, source)
+    back(repository, snapshot, target)
+    os.utime(target / "d/b", ns=(5, 5))
+    put(target / "a", b"changed")
+    before = (target / "d").stat().st_mtime_ns
+    plan = plan_restore(repository, snapshot, options=RestoreOptions(target, times=Times.NOW))
+    assert done(execute(repository, plan, clock=FixedClock(NOW))) == {"REPLACE": 1}
+    assert (target / "a").read_bytes() == FILES["a"]
+    times = {name: (target / name).stat().st_mtime_ns for name in ("a", "d/b", "d", "large")}
+    assert times == {"a": NOW, "d/b": 5, "d": before, "large": OLD}
 
 
 def test_never_keeps_what_is_there_and_says_so(repository: Repository, source: Path, target: Path) -> None:

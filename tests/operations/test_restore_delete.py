@@ -124,6 +124,14 @@ def test_delete_is_refused_when_too_much_could_not_be_read(repository: Repositor
     assert not target.exists()
 
 
+def test_delete_leaves_what_is_to_be_spared(repository: Repository, source: Path, target: Path) -> None:
+    """What is named as to be spared stays with all in it, also where the snapshot has a directory of that name."""
+    snapshot = snap(repository, source)
+    fill(target, {"keep/1": b"", "keep/2/3": b"", "d/new": b"", "new/keep": b""})
+    back(repository, snapshot, target, delete=True, spare=(b"keep", b"d"))
+    assert set(on_disk(target)) == {*FILES, "keep/1", "keep/2/3", "d/new"}
+
+
 def test_delete_leaves_sockets(repository: Repository, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket is in no snapshot, and somebody may be listening."""
     snapshot = snap(repository, source)

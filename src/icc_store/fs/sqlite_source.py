@@ -78,25 +78,47 @@ def in_use(dir_fd: int, name: bytes) -> bool:
     The kernel drops a process's own locks of SQLite's kind when that process closes the file: a program that has the
     database open itself must not ask this, nor read the file in any other way, in the same process.
     """
-    if _is_locked(dir_fd, name, sqlite_copy.PENDING, sqlite_copy.LOCK_BYTES):
-        return True
+    return user_of(dir_fd, name) is not None
+
+
+def user_of(dir_fd: int, name: bytes) -> int | None:
+    """The process that holds one of SQLite's locks on the database `name`, as `in_use` asks; 0 where the system does
+    not say which. None: nobody does.
+    """
+    user = _holder(dir_fd, name, sqlite_copy.PENDING, sqlite_copy.LOCK_BYTES)
+    if user is not None:
+        return user
     try:
-        return _is_locked(dir_fd, name + b"-shm", *_SHM_LOCKS)
+        return _holder(dir_fd, name + b"-shm", *_SHM_LOCKS)
     except OSError:  # most often not there; whoever uses it holds a lock on the main file too
+        return None
+
+
+def begins_like_sqlite(dir_fd: int, name: bytes) -> bool:
+    """Whether the file `name` is a SQLite database by its first bytes. What cannot be read is none."""
+    try:
+        fd = os.open(name, _OPEN, dir_fd=dir_fd)
+    except OSError:
         return False
+    try:
+        return is_sqlite(os.pread(fd, len(MAGIC), 0))
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
-def _is_locked(dir_fd: int, name: bytes, start: int, length: int) -> bool:
+def _holder(dir_fd: int, name: bytes, start: int, length: int) -> int | None:
     fd = os.open(name, _OPEN, dir_fd=dir_fd)
     try:
         asked = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
         answer = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked)
     except OSError:  # a file system that cannot tell: taken for in use, since the backup API is always right
-        return True
+        return 0
     finally:
         os.close(fd)
-    held: int = _FLOCK.unpack(answer)[0]
-    return held != fcntl.F_UNLCK
+    held, *_, pid = _FLOCK.unpack(answer)
+    return None if held == fcntl.F_UNLCK else max(0, pid)
 
 
 def consistent_copy(dir_fd: int, name: bytes, *, temp_dir: Path, timeout: float) -> IO[bytes]:

@@ -30,6 +30,7 @@ from icc_store.model.tree import Owners, tree_parts
 from icc_store.model.walk import root_of
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.restore_check import check_restored
+from icc_store.operations.restore_databases import refuse_if_in_use
 from icc_store.operations.restore_plan import (
     ENTERED,
     RESTORE_ALL,
@@ -40,6 +41,7 @@ from icc_store.operations.restore_plan import (
     Overwrite,
     RestoreOptions,
     RestorePlan,
+    Times,
 )
 from icc_store.operations.restore_planner import plan_restore
 
@@ -109,12 +111,13 @@ def execute(
     repository: Repository, plan: RestorePlan, *, monitor: Monitor = SILENT, clock: Clock = SYSTEM_CLOCK
 ) -> RestoreResult:
     """Do what a plan says. Raises as `restore` does."""
+    refuse_if_in_use(plan)
     started = clock.monotonic()
     with TreeWriter(plan.target, numeric_ids=plan.options.numeric_ids) as writer:
         owns_all = plan.scope.owns(b"")
         if plan.totals.changes and owns_all and not os.access(plan.target, os.W_OK | os.X_OK):
             raise TargetError(f"{plan.target} cannot be written to", hint="check its permissions, or choose another")
-        run = _Run(repository, plan, writer, monitor)
+        run = _Run(repository, plan, writer, monitor, clock.now_ns())
         run.all()
         skipped = Skipped(writer.skipped.ownership, writer.skipped.xattrs, writer.skipped.modes)
     checked = None
@@ -130,7 +133,10 @@ def execute(
 class _Run:
     """One plan while it is carried out. The writer stands in the directory that is at hand."""
 
-    def __init__(self, repository: Repository, plan: RestorePlan, writer: TreeWriter, monitor: Monitor) -> None:
+    def __init__(
+        self, repository: Repository, plan: RestorePlan, writer: TreeWriter, monitor: Monitor, now_ns: int
+    ) -> None:
+        self._time_ns = now_ns if plan.options.times is Times.NOW else None
         self.counts = dict.fromkeys(Action, 0)
         self.size = 0
         self.removed = 0
@@ -260,6 +266,8 @@ class _Run:
     def _file(self, path: bytes, wire: Wire, owners: Owners, action: Action) -> None:
         try:
             entry = entry_from_wire(wire)
+            if self._time_ns is not None:
+                entry.mtime_ns = self._time_ns
             if entry.xattrs_id is not None:
                 entry.xattrs = attributes_of(self._objects, entry)
             group = entry.hard_link
@@ -304,7 +312,9 @@ class _Run:
     # ------------------------------------------------------------------ what goes wrong
 
     def _complete(self, path: bytes, entry: Entry) -> Entry:
-        """The entry with its extended attributes at hand; without any when those are damaged."""
+        """The entry of the directory that the writer is in, with its extended attributes; with none if damaged."""
+        if self._time_ns is not None:
+            entry.mtime_ns = os.fstat(self._writer.directory_fd).st_mtime_ns
         if entry.xattrs_id is not None:
             try:
                 entry.xattrs = attributes_of(self._objects, entry)

@@ -27,18 +27,31 @@ class Overwrite(StrEnum):
     """All are written anew."""
 
 
+class Times(StrEnum):
+    """What time a restored file gets."""
+
+    ORIGINAL = "original"
+    """The one it had when the snapshot was taken."""
+    NOW = "now"
+    """That of the restore, so that whoever looks at times sees it again. What is right already keeps its time."""
+
+
 @dataclass(frozen=True)
 class RestoreOptions:
     """How to restore.
 
     `target` None: to where the snapshot was taken of. `paths`: stored paths to restore, with all below; none: all.
-    `verify` reads everything back. `numeric_ids`: owners by number, whatever their names.
+    `compare`: contents count, also of files of the same size and time. `spare`: stored paths that `delete` leaves
+    alone, with all below. `verify` reads everything back. `numeric_ids`: owners by number, whatever their names.
     """
 
     target: Path | None = None
     paths: tuple[bytes, ...] = ()
     delete: bool = False
     overwrite: Overwrite = Overwrite.CHANGED
+    compare: bool = False
+    spare: tuple[bytes, ...] = ()
+    times: Times = Times.ORIGINAL
     verify: bool = False
     numeric_ids: bool = False
 
@@ -139,6 +152,8 @@ class RestorePlan:
     totals: Totals
     failures: tuple[Failure, ...]
     """What cannot be restored, as far as it shows beforehand."""
+    in_use: tuple[tuple[bytes, str], ...] = ()
+    """Stored paths of databases that somebody works with and that would be written over or removed, and who it is."""
 
 
 class LinkLeaders:

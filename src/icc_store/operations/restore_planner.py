@@ -23,6 +23,7 @@ from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.live_files import LiveFiles
 from icc_store.operations.placement import Scope, placement_of
+from icc_store.operations.restore_databases import DatabasesInUse
 from icc_store.operations.restore_plan import (
     ENTERED,
     PROBLEMS,
@@ -34,11 +35,14 @@ from icc_store.operations.restore_plan import (
     Overwrite,
     RestoreOptions,
     RestorePlan,
+    Times,
     Totals,
 )
 from icc_store.operations.restore_removals import Removals
 
 _COMPANION_ENDS = (b"-wal", b"-shm", b"-journal")
+_OVERWRITING = frozenset((Action.MAKE, Action.REPLACE, Action.LINK))
+"""A missing file may still be the log of a database that is there."""
 
 
 def plan_restore(
@@ -63,7 +67,17 @@ def plan_restore(
     monitor.phase("plan")
     planner = _Planner(repository, snapshot, options, scope, monitor)
     root = planner.run(target)
-    return RestorePlan(snapshot, target, options, placement, scope, root, planner.totals, tuple(planner.failures))
+    return RestorePlan(
+        snapshot,
+        target,
+        options,
+        placement,
+        scope,
+        root,
+        planner.totals,
+        tuple(planner.failures),
+        tuple(sorted(planner.databases.found.items())),
+    )
 
 
 def _check_target(repository: Path, target: Path) -> None:
@@ -89,7 +103,8 @@ class _Planner:
         self._repository = (status.st_dev, status.st_ino)
         self._live = LiveFiles(self._objects, numeric_ids=options.numeric_ids)
         self._links = LinkLeaders(scope)
-        self._removals = Removals(self._record, self._repository, self.totals)
+        self.databases = DatabasesInUse()
+        self._removals = Removals(self._record, self._repository, self.totals, self.databases, options.spare)
         self._kept: dict[tuple[int, int], bytes] = {}
         """Files with several names that stay: device and inode, and the first of those names."""
 
@@ -160,6 +175,8 @@ class _Planner:
                 for number, wire in enumerate(part.entries, start):
                     if SUBTREE not in wire:
                         action = actions[number] = self._action(stack, here, wire, part.owners)
+                        if action in _OVERWRITING:
+                            self.databases.look(stack.fd, path, wire[NAME])
                         if wire[NAME] in databases and action in {Action.MAKE, Action.REPLACE}:
                             written.append(wire)
                 self._monitor.advance(len(part.entries), 0, path)
@@ -224,8 +241,12 @@ class _Planner:
             return self._problem(Action.REFUSED, path, "it is the repository itself, which is never written to")
         if self._never or not self._scope.owns(path):
             return Action.KEEP
-        differences = self._live.differences(stack.fd, entry, owners, status, restorable=True)
-        return Action.UPDATE if differences else Action.KEEP
+        return Action.UPDATE if self._differences(stack.fd, entry, owners, status) else Action.KEEP
+
+    def _differences(self, dir_fd: int, entry: Entry, owners: Owners, status: os.stat_result) -> set[str]:
+        """What differs beside the contents and is to be put right."""
+        found = set(self._live.differences(dir_fd, entry, owners, status, restorable=True))
+        return found - {"mtime"} if self._options.times is Times.NOW else found
 
     @property
     def _never(self) -> bool:
@@ -257,11 +278,12 @@ class _Planner:
         """KEEP, UPDATE or REPLACE, by the entry and what has its name."""
         if stat.S_IFMT(entry.mode) != stat.S_IFMT(status.st_mode):
             return Action.REPLACE
-        differences = self._live.differences(dir_fd, entry, owners, status, restorable=True)
+        differences = self._differences(dir_fd, entry, owners, status)
         if entry.is_file:
             if entry.size != status.st_size:
                 return Action.REPLACE
-            if "mtime" in differences and not self._live.same_content(dir_fd, entry):
+            doubtful = self._options.compare or entry.mtime_ns != status.st_mtime_ns
+            if doubtful and not self._live.same_content(dir_fd, entry):
                 return Action.REPLACE
         if "target" in differences or "device" in differences:
             return Action.REPLACE

@@ -16,8 +16,9 @@ from icc_store.errors import IccStoreError
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.excludes import Excludes, Rule
 from icc_store.fs.nesting import Nested
-from icc_store.model.paths import join
+from icc_store.model.paths import is_within, join
 from icc_store.model.record import SnapshotRecord
+from icc_store.operations.restore_databases import DatabasesInUse
 from icc_store.operations.restore_plan import DirectoryPlan, Removal, Totals
 
 _ALL_WARNINGS = 1000
@@ -37,13 +38,22 @@ class _Survey:
 class Removals:
     """Decides what goes, for one snapshot and one target."""
 
-    def __init__(self, record: SnapshotRecord, repository: tuple[int, int], totals: Totals) -> None:
-        """`repository` is the device and inode of its directory."""
+    def __init__(
+        self,
+        record: SnapshotRecord,
+        repository: tuple[int, int],
+        totals: Totals,
+        databases: DatabasesInUse,
+        spare: tuple[bytes, ...] = (),
+    ) -> None:
+        """`repository` is the device and inode of its directory, `spare` are stored paths that stay in any case."""
         self._excludes = Excludes.from_record(record.exclusions)
         self._unread = frozenset(path for path, _ in record.warnings)
         self._complete = len(record.warnings) < _ALL_WARNINGS
         self._repository = repository
         self._totals = totals
+        self._databases = databases
+        self._spare = frozenset(spare)
 
     def check(self) -> None:
         """Raise IccStoreError when too many files could not be read to know them all."""
@@ -56,6 +66,8 @@ class Removals:
 
     def plan(self, stack: DirectoryStack, path: bytes, names: Iterable[bytes], plan: DirectoryPlan) -> Nested[None]:
         """Plan the removal of these names in the current directory, whose stored path is `path`."""
+        if any(is_within(path, spared) for spared in self._spare):
+            return
         rule = self._excludes.within(path, stack.fd)
         for name in sorted(names):
             try:
@@ -64,6 +76,8 @@ class Removals:
                 continue
             if self._stays(rule, path, name, status, os.fstat(stack.fd).st_dev):
                 continue
+            if stat.S_ISREG(status.st_mode):
+                self._databases.look(stack.fd, path, name)
             survey = self.survey(stack, join(path, name), name, status)
             if not survey.keeps:
                 self.remove(plan, name, status, survey)
@@ -124,13 +138,17 @@ class Removals:
                 return name
             else:
                 found.files += 1
-                found.size += status.st_size if stat.S_ISREG(status.st_mode) else 0
+                if stat.S_ISREG(status.st_mode):
+                    found.size += status.st_size
+                    self._databases.look(stack.fd, path, name)
         return None
 
     def _stays(self, rule: Rule | None, path: bytes, name: bytes, status: os.stat_result, device: int) -> bool:
         if stat.S_ISSOCK(status.st_mode) or status.st_dev != device:
             return True
         if (status.st_dev, status.st_ino) == self._repository:
+            return True
+        if self._spare and join(path, name) in self._spare:
             return True
         if rule is not None and rule(name, status.st_mode, status.st_size):
             return True
