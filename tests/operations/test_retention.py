@@ -23,6 +23,7 @@ from icc_store.operations.retention import (
     RetentionPolicy,
     Rule,
     decide,
+    decide_by_source,
     default_policy,
     explicit_policy,
     format_duration,
@@ -224,6 +225,40 @@ def test_every_decision_has_a_reason() -> None:
         (False, ("not selected by any rule",)),
         (True, ("last of its source",)),
     ]
+
+
+def test_what_goes_is_told_by_each_rule_why() -> None:
+    """Beside the verdict stands, for every rule of the policy, why it does not keep the snapshot; else nothing."""
+    policy = RetentionPolicy(
+        (
+            Rule(Period.SNAPSHOT, count=1),
+            Rule(Period.SNAPSHOT, within_ns=DAY_NS),
+            Rule(Period.HOUR, within_ns=7 * DAY_NS),
+            Rule(Period.DAY, count=1),
+            Rule(Period.WEEK),
+        )
+    )
+    two_days_ago = NOW - 2 * DAY_NS
+    taken_then = [taken(1, two_days_ago - 30 * NS), taken(2, two_days_ago), taken(3, NOW)]
+    oldest, second, newest = decide(taken_then, policy, now_ns=NOW, zone=UTC)
+    assert (second.keep, newest.keep, newest.against) == (True, True, ())
+    assert oldest.against == (
+        "not among the newest 1",
+        "older than 24h",
+        f"hourly 2026-11-16 11h: {'0' * 12} stays",
+        "not among the daily 1",
+        f"weekly 2026-W47: {'0' * 12} stays",
+    )
+
+
+def test_each_source_may_have_a_policy_of_its_own() -> None:
+    """A source goes by its own policy, others by the common one; where there is none, they are not looked at."""
+    snapshots = [taken(seq, NOW, source="home" if seq % 2 else "work") for seq in range(1, 9)]
+    mine = {"home": explicit_policy(keep_last=2)}
+    common = explicit_policy(keep_last=1)
+    assert kept(decide_by_source(snapshots, mine, others=common, now_ns=NOW, zone=UTC)) == [5, 7, 8]
+    alone = decide_by_source(snapshots, mine, now_ns=NOW, zone=UTC)
+    assert [one.snapshot.record.seq for one in alone] == [1, 3, 5, 7]
 
 
 def test_after_a_long_pause_the_floor_is_still_there() -> None:

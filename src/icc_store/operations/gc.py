@@ -5,7 +5,8 @@ Plan first: `plan_gc` decides and counts without changing anything; `collect` do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
@@ -17,7 +18,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.gc_mark import Marks
 from icc_store.operations.gc_sweep import Sweep, SweepCounters
-from icc_store.operations.retention import Decision, RetentionPolicy, decide, default_policy
+from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source, default_policy
 
 UNDELETE_HOURS = 24
 _HOUR_NS = 3_600_000_000_000
@@ -28,7 +29,9 @@ class GcOptions:
     """What to keep and how soon to let go."""
 
     policy: RetentionPolicy | None = None
-    """None: the default policy."""
+    """What holds for sources that have no policy of their own. None: the default policy."""
+    policies: Mapping[str, RetentionPolicy] = field(default_factory=dict)
+    """Policies of single sources: a memory says itself how long its backups are kept."""
     undelete_hours: int = UNDELETE_HOURS
     """For how long a forgotten snapshot can still be brought back."""
     time_zone: tzinfo | None = None
@@ -63,7 +66,9 @@ def collect(
     """
     now = clock.now_ns()
     policy = options.policy or default_policy()
-    decisions = decide(repository.snapshots(), policy, now_ns=now, zone=options.time_zone)
+    decisions = decide_by_source(
+        repository.snapshots(), options.policies, others=policy, now_ns=now, zone=options.time_zone
+    )
     leaving = [decision.snapshot for decision in decisions if not decision.keep]
     removed, waiting = _due(repository, leaving, options, now)
     monitor.phase("mark")
@@ -76,7 +81,7 @@ def collect(
         task.spare_all_but(removed)
         counters = task.sweep.run()
     return GcResult(
-        tuple(decisions), tuple(removed), tuple(waiting), counters, repository.store.reusable_bytes(), options.dry_run
+        decisions, tuple(removed), tuple(waiting), counters, repository.store.reusable_bytes(), options.dry_run
     )
 
 

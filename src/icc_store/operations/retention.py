@@ -18,7 +18,7 @@ Applying a policy twice removes nothing more than applying it once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -40,6 +40,7 @@ BACKUP_RETENTION_DAYS = 90
 _UNITS = {"y": YEAR_NS, "w": WEEK_NS, "d": DAY_NS, "h": HOUR_NS}
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?")
 _LONGEST = 1000 * YEAR_NS
+_SHOWN = 12
 
 
 class Period(StrEnum):
@@ -77,6 +78,8 @@ class Decision:
     snapshot: Snapshot
     keep: bool
     reasons: tuple[str, ...]
+    against: tuple[str, ...] = ()
+    """Of a snapshot that goes: for each rule, why it does not keep it."""
 
 
 def default_policy(
@@ -159,14 +162,39 @@ def decide(
             safety.setdefault(one.record.source, one)
     for newest in safety.values():
         reasons[newest.record.seq].append("newest safety copy of its source")
+    against: dict[int, list[str]] = {one.record.seq: [] for one in living}
     for newest_first in sources.values():
         _protect_last(newest_first, reasons)
         for rule in policy.rules:
-            _apply(rule, newest_first, reasons, now_ns, zone)
-    return tuple(
-        Decision(one, bool(why), tuple(dict.fromkeys(why)) or ("not selected by any rule",))
-        for one, why in ((one, reasons[one.record.seq]) for one in living)
-    )
+            for one, selected, said in _apply(rule, newest_first, now_ns, zone):
+                (reasons if selected else against)[one.record.seq].append(said)
+    return tuple(_decision(one, reasons[one.record.seq], against[one.record.seq]) for one in living)
+
+
+def decide_by_source(
+    snapshots: Iterable[Snapshot],
+    policies: Mapping[str, RetentionPolicy],
+    *,
+    others: RetentionPolicy | None = None,
+    now_ns: int,
+    zone: tzinfo | None = None,
+) -> tuple[Decision, ...]:
+    """The same where each source has a policy of its own. Sources without one go by `others`, or are left out."""
+    by_source: dict[str, list[Snapshot]] = {}
+    for one in snapshots:
+        by_source.setdefault(one.record.source, []).append(one)
+    decisions: list[Decision] = []
+    for source, members in by_source.items():
+        policy = policies.get(source, others)
+        if policy is not None:
+            decisions += decide(members, policy, now_ns=now_ns, zone=zone)
+    return tuple(sorted(decisions, key=lambda one: one.snapshot.record.seq))
+
+
+def _decision(snapshot: Snapshot, why: list[str], against: list[str]) -> Decision:
+    if why:
+        return Decision(snapshot, True, tuple(dict.fromkeys(why)))
+    return Decision(snapshot, False, ("not selected by any rule",), tuple(against))
 
 
 def _protections(snapshot: Snapshot, policy: RetentionPolicy, now_ns: int) -> list[str]:
@@ -200,13 +228,15 @@ def _protect_last(newest_first: list[Snapshot], reasons: dict[int, list[str]]) -
 
 
 def _apply(
-    rule: Rule, newest_first: list[Snapshot], reasons: dict[int, list[str]], now_ns: int, zone: tzinfo | None
-) -> None:
-    """Give each snapshot that the rule selects its reason."""
-    met: set[tuple[int, ...]] = set()
+    rule: Rule, newest_first: list[Snapshot], now_ns: int, zone: tzinfo | None
+) -> Iterator[tuple[Snapshot, bool, str]]:
+    """Each snapshot, whether the rule selects it, and the reason why or why not."""
+    met: dict[tuple[int, ...], Snapshot] = {}
     for one in newest_first:
         time_ns = _time(one, now_ns)
         if rule.within_ns is not None and now_ns - time_ns >= rule.within_ns:
+            of = "" if rule.period is Period.SNAPSHOT else f"{rule.period}: "
+            yield one, False, f"{of}older than {format_duration(rule.within_ns)}"
             continue
         if rule.period is Period.SNAPSHOT:
             key: tuple[int, ...] = (one.record.seq,)
@@ -215,11 +245,12 @@ def _apply(
             key, label = _BUCKETS[rule.period](datetime.fromtimestamp(time_ns // NS, UTC).astimezone(zone))
             said = f"{rule.period} {label}"
         if key in met:
-            continue
-        if rule.count is not None and len(met) >= rule.count:
-            return
-        met.add(key)
-        reasons[one.record.seq].append(said)
+            yield one, False, f"{said}: {met[key].id.hex()[:_SHOWN]} stays"
+        elif rule.count is not None and len(met) >= rule.count:
+            yield one, False, f"not among the {rule.period} {rule.count}"
+        else:
+            met[key] = one
+            yield one, True, said
 
 
 def _time(snapshot: Snapshot, now_ns: int) -> int:
