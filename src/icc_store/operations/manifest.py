@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from icc_store.entities.findings import Finding, count
+from icc_store.entities.layout import ENTITY_TYPES
 from icc_store.entities.profiles import BY_NAME, GENERIC, Profile, recognise
 from icc_store.errors import UsageError
 from icc_store.model.record import Snapshot, SnapshotRecord, Subject
@@ -27,6 +28,10 @@ _MEGABYTE = 1_000_000
 _NS = 1_000_000_000
 _NS_PER_MS = 1_000_000
 _LISTED_FAILURES = 20
+_KEYS = {
+    "profile": 1, "version": 2, "entities": 3, "digest": 4, "passed": 5, "findings": 6, "failures": 7, "error": 8,
+    "incremental": 9, "selection": 10, "left_out": 11, "withheld": 12,
+}  # fmt: skip
 
 
 def notes_of_survey(profile: Profile, found: Survey, failures: tuple[str, ...] = ()) -> Notes:
@@ -35,8 +40,8 @@ def notes_of_survey(profile: Profile, found: Survey, failures: tuple[str, ...] =
     notes: Notes = {
         "profile": profile.name,
         "version": found.system_version,
-        "entities": {kind: number for kind, number in found.entities.items() if number},
-        "digest": found.digest.hex(),
+        "entities": found.entities,
+        "digest": found.digest,
         "passed": not failures,
     }
     if errors or warnings:
@@ -55,8 +60,29 @@ def notes_of(snapshot: Snapshot) -> Notes | None:
     """The notes of a snapshot: those made last; None when it was taken of no memory."""
     for annotation in reversed(snapshot.annotations):
         if annotation.subject == Subject.MANIFEST:
-            return dict(json.loads(str(annotation.value)))
-    return snapshot.record.manifest
+            return _from_wire({int(key): value for key, value in json.loads(str(annotation.value)).items()})
+    return None if snapshot.record.manifest is None else _from_wire(snapshot.record.manifest)
+
+
+def to_wire(notes: Notes) -> dict[Any, Any]:
+    """The notes as a record keeps them, twice with each snapshot, so every byte counts (docs/format.md)."""
+    wire = {_KEYS[name]: value for name, value in notes.items()}
+    if "entities" in notes:
+        counts = dict(notes["entities"])
+        wire[_KEYS["entities"]] = [counts.pop(kind, 0) for kind in ENTITY_TYPES] + ([counts] if counts else [])
+    return dict(sorted(wire.items()))
+
+
+def _from_wire(wire: Mapping[Any, Any]) -> Notes:
+    names = {key: name for name, key in _KEYS.items()}
+    notes = {names[key]: value for key, value in wire.items() if key in names}
+    if "entities" in notes:
+        counts = notes["entities"]
+        others = counts[len(ENTITY_TYPES)] if len(counts) > len(ENTITY_TYPES) else {}
+        notes["entities"] = dict(zip(ENTITY_TYPES, counts, strict=False)) | others
+    if isinstance(notes.get("digest"), str):  # of an annotation, which is text
+        notes["digest"] = bytes.fromhex(notes["digest"])
+    return notes
 
 
 def is_complete(notes: Notes | None) -> bool:
@@ -80,7 +106,7 @@ def manifest_of(snapshot: Snapshot) -> dict[str, Any] | None:
         "entities_by_type": dict(notes["entities"]),
         "total_size_mb": round(record.counters.size / _MEGABYTE, 6),
         "compressed_size_mb": round(record.counters.added_stored / _MEGABYTE, 6),
-        "integrity_hash": f"sha256:{notes['digest']}",
+        "integrity_hash": f"sha256:{notes['digest'].hex()}",
         "backup_duration_ms": record.counters.duration_ns // _NS_PER_MS,
         "files_backed_up": record.counters.files,
         "validation_passed": bool(notes["passed"]),
@@ -123,9 +149,10 @@ def rebuild_manifest(repository: Repository, snapshot: Snapshot, *, monitor: Mon
             hint="manifests are for memories of the profiles " + ", ".join(n for n in BY_NAME if n != GENERIC.name),
         )
     found = survey(repository.objects, snapshot.record.root, profile, monitor=monitor)
-    kept = {key: value for key, value in (snapshot.record.manifest or {}).items() if key != "error"}
+    kept = {key: value for key, value in (notes_of(snapshot) or {}).items() if key != "error"}
     notes = kept | notes_of_survey(profile, found)
-    repository.annotate(snapshot.id, Subject.MANIFEST, json.dumps(notes, separators=(",", ":")))
+    text = json.dumps(to_wire(notes), separators=(",", ":"), default=bytes.hex)
+    repository.annotate(snapshot.id, Subject.MANIFEST, text)
     return found.findings
 
 

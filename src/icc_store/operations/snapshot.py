@@ -21,6 +21,7 @@ from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRe
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
 from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.manifest import to_wire
 from icc_store.operations.memory_run import MemoryRun
 from icc_store.operations.profile_choice import choose_profile
 from icc_store.operations.room import RoomKeeper
@@ -149,7 +150,7 @@ class _Task:
                 counters=self._counters(scanner, added.plain_bytes, added.stored_bytes),
                 warnings=tuple(scanner.problems.items())[:1000],
                 program=VERSION,
-                manifest=self._notes,
+                manifest=to_wire(self._notes) if self._notes is not None else None,
             )
 
         for _ in range(_TRIES):
