@@ -16,7 +16,7 @@ MAX_FUNCTION_LINES = 60
 HOMES = {
     "blake3": "icc_store.codec.hashing",
     "click": "icc_store.cli",
-    "lmdb": "icc_store.store.lmdb_store",
+    "lmdb": "icc_store.store",
     "msgpack": "icc_store.codec.serial",
     "msgspec": "icc_store.entities.json_text",
     "pathspec": "icc_store.fs.excludes",
