@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+MOST_OF_A_FILE = 50
 
 
 class Severity(StrEnum):
@@ -34,6 +36,16 @@ def error(path: bytes, field: str, message: str) -> Finding:
 def warning(path: bytes, field: str, message: str) -> Finding:
     """A finding that is a warning."""
     return Finding(Severity.WARNING, path, field, message)
+
+
+def bounded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings of one file, as many as anybody reads; a last one says how many more there are."""
+    if len(findings) <= MOST_OF_A_FILE:
+        return tuple(findings)
+    rest = findings[MOST_OF_A_FILE:]
+    worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in rest) else Severity.WARNING
+    last = Finding(worst, rest[0].path, "...", f"and {len(rest)} more findings in this file")
+    return (*findings[:MOST_OF_A_FILE], last)
 
 
 def count(findings: Iterable[Finding]) -> tuple[int, int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from icc_store.entities.json_text import JsonText, NotJson, parse_json, parse_members
+from icc_store.entities.json_text import JsonText, Members, NotJson, parse_json, parse_members
+from icc_store.entities.layout import place_of
 
 _LEVELS = 2
 _OBJECT, _LIST = b"{["
@@ -30,3 +34,88 @@ def _outline(text: JsonText, levels: int) -> Any:
     if first == _LIST:
         return []
     return parse_json(text)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What an index says of the memory as a whole."""
+
+    type: str
+    """The type of entities that it is of; empty for all."""
+    ids_field: str
+    ids: frozenset[str] | None
+    """The entities it lists; None where they stand in a form that is not known."""
+    complete: bool
+    """Whether an entity that it does not list is missing: one without tags is not among those with tags."""
+    count_field: str = ""
+    """The field that says how many there are, where it has one."""
+    count: int | None = None
+    counted: int | None = None
+    """How many of it the index lists, where the field does not count entities."""
+
+
+def summarise(path: bytes, data: bytes) -> IndexSummary | None:
+    """What the index at a stored path says; None for one that is not known. Raises NotJson."""
+    if path.startswith(b"entities/"):
+        kind = place_of(path).type
+        return _of_a_type(kind, parse_members(data)) if kind else None
+    make = _SUMMARIES.get(path)
+    if make is None:
+        return None
+    top = parse_members(data)
+    return make(top, _object(top.get("index")))
+
+
+def _of_a_type(kind: str, top: Members) -> IndexSummary:
+    rows = _value(top.get("entities"))
+    ids = None
+    if isinstance(rows, list):
+        ids = _ids_of(rows)
+    count = _whole_number(top.get("count"))
+    return IndexSummary(kind, "entities", ids, True, "count", count)
+
+
+def _of_content(top: Members, index: Members) -> IndexSummary:
+    ids = frozenset(_object(index["entities"])) if "entities" in index else None
+    count = _whole_number(top.get("entity_count"))
+    return IndexSummary("", "index.entities", ids, True, "entity_count", count)
+
+
+def _of_tags(top: Members, index: Members) -> IndexSummary:
+    ids = frozenset(_object(index["entity_tags"])) if "entity_tags" in index else None
+    tags = len(_object(index["tags"])) if "tags" in index else None
+    return IndexSummary("", "index.entity_tags", ids, False, "tag_count", _whole_number(top.get("tag_count")), tags)
+
+
+def _of_dates(_top: Members, index: Members) -> IndexSummary:
+    days = _value(index.get("by_day"))
+    ids = None
+    if isinstance(days, dict) and all(isinstance(of_day, list) for of_day in days.values()):
+        ids = _ids_of(chain.from_iterable(days.values()))
+    return IndexSummary("", "index.by_day", ids, True)
+
+
+_SUMMARIES: dict[bytes, Callable[[Members, Members], IndexSummary]] = {
+    b"indexes/content-index.json": _of_content,
+    b"indexes/tag-index.json": _of_tags,
+    b"indexes/date-index.json": _of_dates,
+}
+
+
+def _ids_of(rows: Iterable[Any]) -> frozenset[str]:
+    """The ids in rows of an index: a row is one itself, or an object that holds it."""
+    ids = (row.get("id") if isinstance(row, dict) else row for row in rows)
+    return frozenset(one for one in ids if isinstance(one, str))
+
+
+def _object(text: JsonText | None) -> Members:
+    return parse_members(text) if text is not None and memoryview(text)[0] == _OBJECT else {}
+
+
+def _value(text: JsonText | None) -> Any:
+    return None if text is None else parse_json(text)
+
+
+def _whole_number(text: JsonText | None) -> int | None:
+    value = _value(text) if text is not None and memoryview(text)[0] not in b"{[" else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -21,6 +21,8 @@ TypedField = tuple[str, Any, bool]
 JsonText = bytes | msgspec.Raw
 """A value as it is written: a file, or a member of one."""
 
+Members = dict[str, msgspec.Raw]
+
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -38,13 +40,13 @@ def parse_json(data: JsonText) -> Any:
         raise NotJson(str(error)) from None
 
 
-def parse_members(data: JsonText) -> dict[str, msgspec.Raw]:
+def parse_members(data: JsonText) -> Members:
     """The members of the object in `data`, each left as it is written, for `parse_json` or `parse_members`.
 
     So a large index is gone through without ever being in memory as objects. Raises NotJson for what is no object.
     """
     try:
-        members: dict[str, msgspec.Raw] = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        members: Members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         return members
     except RecursionError:
         raise NotJson(_MAX_DEPTH_MESSAGE) from None

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from icc_store.entities import explain
-from icc_store.entities.findings import Finding, Severity, error, warning
+from icc_store.entities.findings import Finding, Severity, bounded, error, warning
 from icc_store.entities.index_text import outline
 from icc_store.entities.json_text import NotJson, make_check, make_decoder, parse_json
 from icc_store.entities.layout import INDEX_NAME, Area, entity_id, place_of
@@ -29,9 +29,6 @@ from icc_store.entities.schema import (
     Field,
     Need,
 )
-
-MOST_FINDINGS = 50
-"""Of one file; a last one says how many more there are."""
 
 _ENDING = b".json"
 _MONTH = re.compile(rb"/(\d{4})/(\d\d)(?:/|\Z)")
@@ -105,12 +102,7 @@ def _not_json(data: bytes, reason: NotJson) -> str:
 def _facts(findings: list[Finding], identity: str | None = None, refs: tuple[str, ...] = ()) -> FileFacts:
     if not findings and identity is None and not refs:
         return CLEAN
-    if len(findings) > MOST_FINDINGS:
-        rest = findings[MOST_FINDINGS:]
-        worst = error if any(one.severity is Severity.ERROR for one in rest) else warning
-        path = rest[0].path
-        findings = [*findings[:MOST_FINDINGS], worst(path, "...", f"and {len(rest)} more findings in this file")]
-    return FileFacts(tuple(findings), identity, refs)
+    return FileFacts(bounded(findings), identity, refs)
 
 
 # ---------------------------------------------------------------- the quick look

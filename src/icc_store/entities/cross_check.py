@@ -1,0 +1,195 @@
+"""What no file of an icc memory shows by itself: one id in two files, links to nowhere, indexes that have drifted.
+
+Of each entity nothing is held but its id and the directory it stands in, which is one object for all files in it:
+13 MB for 100,000 entities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from icc_store.entities.findings import Finding, bounded, error, warning
+from icc_store.entities.index_text import IndexSummary, summarise
+from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, entity_id, place_of
+from icc_store.entities.schema import ENTITY_FIELDS, REFERENCES
+from icc_store.entities.validate import FileFacts
+from icc_store.model.paths import display
+
+_NAMED = 5
+"""How many ids a message names."""
+
+_TOP_FOLDERS = frozenset((b"entities", b"relationships", b"indexes", b"config", *NEVER_IN_A_MEMORY))
+_FOLDERS = {
+    b"Pattern": frozenset((b"success", b"error", b"process")),
+    b"Project": frozenset((b"current",)),
+    b"Knowledge": frozenset((b"by-domain",)),
+}
+"""Below the folder of a type, beside years and the archive."""
+
+_YEAR_OR_ARCHIVE = re.compile(rb"\d{4}|archive")
+_TARGET_FIELDS = ("id", "target", "target_id", "to")
+
+Read = Callable[[bytes], bytes]
+
+
+class CrossCheck:
+    """Takes all files of a memory, one by one; then says what is wrong between them."""
+
+    def __init__(self) -> None:
+        self._homes: dict[str, bytes] = {}
+        """Each id with the directory of its file."""
+        self._renamed: dict[str, bytes] = {}
+        """Paths of files that are not called like the id in them."""
+        self._directories: dict[bytes, bytes] = {}
+        self._strange: dict[bytes, int] = {}
+        """Unknown folders, with how many files each has."""
+        self._twice: list[tuple[str, bytes]] = []
+        self._unreadable: set[str] = set()
+        self._refs: list[tuple[bytes, tuple[str, ...]]] = []
+        self._indexes: list[bytes] = []
+        self._relationships: list[bytes] = []
+
+    def add(self, path: bytes, facts: FileFacts) -> None:
+        """A regular file, and what `check_file` said of it."""
+        directory = path.rpartition(b"/")[0]
+        directory = self._directories.setdefault(directory, directory)
+        strange = _strange_folder(path)
+        if strange:
+            self._strange[strange] = self._strange.get(strange, 0) + 1
+        area = place_of(path).area
+        if area is Area.ENTITY:
+            self._add_entity(path, directory, facts)
+        elif facts.is_readable and area is Area.INDEX:
+            self._indexes.append(path)
+        elif facts.is_readable and area is Area.RELATIONSHIP:
+            self._relationships.append(path)
+
+    def findings(self, read: Read) -> list[Finding]:
+        """What is wrong between the files. `read` gives the bytes of an index or of a file of relationships."""
+        found = [
+            error(path, "id", f"{identity} is the id of another file as well: {display(self._path_of(identity))}")
+            for identity, path in self._twice
+        ]
+        for path, refs in self._refs:
+            gone = [one for one in refs if one not in self._homes]
+            if gone:
+                field = REFERENCES[place_of(path).type]
+                found.append(warning(path, field, f"{_named(gone)} not in this memory"))
+        for path in sorted(self._relationships):
+            found += bounded(list(self._check_relationships(path, read)))
+        numbers = self._count()
+        for path in sorted(self._indexes):
+            found += self._check_index(path, read, numbers)
+        found += [
+            warning(folder, "", f"not a folder of the memory system; it has {_plural(files, 'file', 'files')}")
+            for folder, files in sorted(self._strange.items())
+        ]
+        return found
+
+    def _add_entity(self, path: bytes, directory: bytes, facts: FileFacts) -> None:
+        identity = facts.id
+        if identity is None:
+            identity = entity_id(path)
+        if identity in self._homes:
+            self._twice.append((identity, path))
+            return
+        self._homes[identity] = directory
+        if facts.id is not None:
+            self._renamed[identity] = path
+        if not facts.is_readable:
+            self._unreadable.add(identity)
+        if facts.refs:
+            self._refs.append((path, facts.refs))
+
+    def _path_of(self, identity: str) -> bytes:
+        return self._renamed.get(identity) or b"%s/%s.json" % (self._homes[identity], identity.encode())
+
+    def _count(self) -> dict[str, set[str]]:
+        """The ids by the type of their folder, and all of them under an empty one."""
+        types: dict[bytes, str] = {one: place_of(one + b"/x.json").type for one in self._directories.values()}
+        ids: dict[str, set[str]] = {"": set(self._homes)}
+        for identity, directory in self._homes.items():
+            ids.setdefault(types[directory], set()).add(identity)
+        return ids
+
+    def _check_relationships(self, path: bytes, read: Read) -> Iterator[Finding]:
+        try:
+            value = parse_json(read(path))
+        except NotJson as reason:
+            yield error(path, "", f"not JSON: {reason}")
+            return
+        links = value.get("relationships") if isinstance(value, dict) else None
+        for origin, targets in links.items() if isinstance(links, dict) else ():
+            field = f"relationships.{origin}"
+            if origin not in self._homes:
+                yield warning(path, field, f"{origin} is not in this memory")
+            gone = [one for one in _targets(targets) if one not in self._homes]
+            if gone:
+                yield warning(path, field, f"{_named(gone)} not in this memory")
+
+    def _check_index(self, path: bytes, read: Read, ids: dict[str, set[str]]) -> Iterator[Finding]:
+        try:
+            index = summarise(path, read(path))
+        except NotJson as reason:
+            yield error(path, "", f"not JSON: {reason}")
+            return
+        if index is None:
+            return
+        present = ids.get(index.type, set())
+        yield from self._check_count(path, index, present)
+        if index.ids is None:
+            return
+        gone = index.ids - present
+        if gone:
+            yield warning(path, index.ids_field, f"{_named(gone)} not in the memory, but in this index")
+        missing = present - index.ids - self._unreadable if index.complete else ()
+        if missing:
+            yield warning(path, index.ids_field, f"{_named(missing)} not in this index")
+
+    def _check_count(self, path: bytes, index: IndexSummary, present: set[str]) -> Iterator[Finding]:
+        if index.count is None:
+            return
+        least = len(present - self._unreadable)  # whether a file that cannot be read is listed is left open
+        if index.complete and not least <= index.count <= len(present):
+            yield warning(path, index.count_field, f"says {index.count}; the memory has {len(present)}")
+        elif index.counted not in {None, index.count}:
+            yield warning(path, index.count_field, f"says {index.count}; this index lists {index.counted}")
+
+
+def _strange_folder(path: bytes) -> bytes:
+    """The folder of a file that the memory system does not know; empty where it knows all of them."""
+    parts = path.split(b"/", 3)
+    if len(parts) == 1:
+        return b""
+    if parts[0] not in _TOP_FOLDERS:
+        return parts[0]
+    if parts[0] != b"entities" or len(parts) == 2:
+        return b""
+    if parts[1].decode("utf-8", "replace") not in ENTITY_FIELDS:
+        return b"/".join(parts[:2])
+    if len(parts) == 3 or _YEAR_OR_ARCHIVE.fullmatch(parts[2]) or parts[2] in _FOLDERS.get(parts[1], ()):
+        return b""
+    return b"/".join(parts[:3])
+
+
+def _targets(value: Any) -> Iterator[str]:
+    """The ids that a relationship leads to: one, or a list of them, or of objects that hold one."""
+    for one in value if isinstance(value, list) else (value,):
+        if isinstance(one, dict):
+            yield from (one[name] for name in _TARGET_FIELDS if isinstance(one.get(name), str))
+        elif isinstance(one, str):
+            yield one
+
+
+def _named(ids: Collection[str]) -> str:
+    """Some ids and their verb: `2 entities (a, b) are`."""
+    some = ", ".join(sorted(ids)[:_NAMED])
+    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+    return f"{_plural(len(ids), 'entity', 'entities')} ({some}{more}) {'is' if len(ids) == 1 else 'are'}"
+
+
+def _plural(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
