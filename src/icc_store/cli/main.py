@@ -30,10 +30,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "init": "Make a repository in a missing or empty directory.",
         "snapshot": "Take a snapshot of files and directories.",
         "import": "Make a snapshot of a tar archive.",
+        "hook": "Take a pinned, proven snapshot before a dangerous step.",
     },
     "Look": {
         "list": "List the snapshots.",
         "show": "Show one snapshot in full.",
+        "manifest": "Print the manifest of a memory's snapshot.",
         "ls": "List what a snapshot holds.",
         "cat": "Write a file of a snapshot to stdout.",
         "find": "Find paths in all snapshots.",
@@ -53,6 +55,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "gc": "Apply the retention rules and free what nothing needs.",
         "copy": "Copy the repository, or what is new, to a second one.",
         "verify": "Read and check everything that is stored.",
+        "drill": "Restore a snapshot to nowhere, and compare all of it.",
         "completion": "Print the shell completion for bash, zsh or fish.",
     },
 }
@@ -115,8 +118,8 @@ def load(name: str) -> click.Command:
 
 
 def module_name(command: str) -> str:
-    """`import` is a reserved word, so its module is `import_`."""
-    return "import_" if command == "import" else command
+    """`import` is a reserved word, so its module is `import_`; a dash becomes an underscore."""
+    return "import_" if command == "import" else command.replace("-", "_")
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

@@ -14,6 +14,7 @@ from icc_store.cli import units
 from icc_store.cli.command import Command
 from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
+from icc_store.cli.memory_report import MEMORY, memory_fields, memory_lines, memory_warnings, require_sound
 from icc_store.cli.output import warning_fields
 from icc_store.config import home_directory
 from icc_store.errors import PartialResult, UsageError
@@ -33,6 +34,7 @@ DOCUMENT = {
     "counters": "files, directories, others, size, new_files, changed_files, unchanged_files, read_bytes, added_plain, "
     "added_stored, duration_ns",
     "problems": "path and message of each file that could not be read",
+    "memory": MEMORY,
 }
 _SIZE_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -91,7 +93,8 @@ def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
         )
     context.monitor.finish()
     context.output.emit("snapshot", _document(result), lambda: _lines(result, options), summary=True)
-    context.output.warnings(result.problems)
+    context.output.warnings([*result.problems, *memory_warnings(result, verbose=context.settings.verbose > 0)])
+    require_sound(result)
     if result.problems:
         raise PartialResult(f"{units.plural(len(result.problems), 'file')} could not be read; the rest is stored")
 
@@ -172,6 +175,7 @@ def _document(result: SnapshotResult) -> dict[str, Any]:
         "unchanged": result.unchanged,
         "counters": vars(result.counters),
         "problems": warning_fields(result.problems),
+        "memory": memory_fields(result),
     }
 
 
@@ -191,3 +195,4 @@ def _lines(result: SnapshotResult, options: SnapshotOptions) -> Iterator[str]:
     stored = "" if options.dry_run else f", stored in {units.size(counted.added_stored)}"
     took = units.duration(counted.duration_ns)
     yield f"  {verb} {units.size(counted.added_plain)}{stored}, in {took}"
+    yield from memory_lines(result)
