@@ -1,0 +1,211 @@
+"""What a selective snapshot leaves out: the live files of a memory, judged one by one before the snapshot is taken.
+
+Nothing is left out that cannot be judged: an entity that cannot be read or parsed, that is a symbolic link, or that is
+too large to be one, is kept. A directory of which nothing is kept is left out as one path.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from icc_store.entities.layout import ENTITY_TYPES, TOLERATED_TYPES, Area, place_of
+from icc_store.entities.profiles import Profile, RecordFormat
+from icc_store.entities.record import RecordError, read_records
+from icc_store.entities.select import Selection
+from icc_store.errors import SourceError, UsageError
+from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.fs.excludes import Excludes, Rule
+from icc_store.fs.file_reader import FileReader
+from icc_store.limits import MIB
+from icc_store.model.paths import join
+from icc_store.monitor import SILENT, Monitor
+
+_LARGEST = 16 * MIB
+"""Bytes of a file that is read to be judged. Entities have a few KiB; what is larger is no entity, and is kept."""
+_ALWAYS = (b"config", b"relationships", b"indexes")
+"""Top directories of a memory that `--config-only` stores whole."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a selection leaves out of a memory as it is now."""
+
+    selection: Selection
+    paths: tuple[bytes, ...]
+    """Stored paths, each left out with all below it, in no particular order."""
+    entities: int
+    """Files that hold entities, or records of the profile."""
+    kept: int
+    """Those of them that are stored."""
+    unjudged: int
+    """Those of them that are stored because nobody can tell what is in them."""
+    files: int
+    """Files that are left out, entities and others."""
+    size: int
+    """Their bytes."""
+
+
+def left_out(
+    root: Path, selection: Selection, profile: Profile, excludes: Excludes, *, monitor: Monitor = SILENT
+) -> LeftOut:
+    """Judge every file of the memory in the directory `root`; what `excludes` leaves out is not looked at.
+
+    Raises UsageError for a selection that means nothing in such a memory, SourceError when `root` cannot be read.
+    """
+    _check(selection, profile)
+    try:
+        fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            found = _Judge(selection, profile, excludes, monitor).judge(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SourceError(
+            f"{root} cannot be looked through: {error.strerror}", hint="check its permissions; nothing was stored"
+        ) from error
+    if not found.entities and not profile.is_icc:
+        raise UsageError(
+            f"{root} holds no records to select from: it was taken for {profile.title}",
+            hint="--profile names another kind of memory, --exclude leaves out files by name",
+        )
+    return found
+
+
+def _check(selection: Selection, profile: Profile) -> None:
+    if not profile.is_icc:
+        if selection.config_only:
+            raise UsageError(
+                f"--config-only is for memories of the icc layout, and this is {profile.title}",
+                hint="--exclude leaves out files by name",
+            )
+        return
+    known = (*ENTITY_TYPES, *TOLERATED_TYPES)
+    for name in selection.types:
+        if name not in known:
+            raise UsageError(f"--types: there are no entities of type {name!r}", hint=f"types: {', '.join(known)}")
+
+
+@dataclass(slots=True)
+class _Level:
+    """A directory that is being judged."""
+
+    path: bytes
+    names: list[bytes]
+    rule: Rule | None
+    first: int
+    """How many paths were left out before it."""
+    keeps: bool = False
+    """Whether anything in it is stored."""
+
+
+class _Judge:
+    def __init__(self, selection: Selection, profile: Profile, excludes: Excludes, monitor: Monitor) -> None:
+        self._selection = selection
+        self._profile = profile
+        self._excludes = excludes
+        self._monitor = monitor
+        self._reader = FileReader()
+        self._paths: list[bytes] = []
+        self._entities = self._kept = self._unjudged = self._files = self._size = 0
+
+    def judge(self, fd: int) -> LeftOut:
+        self._monitor.phase("select")
+        stack = DirectoryStack(fd)
+        levels = [self._level(fd, b"")]
+        try:
+            while levels:
+                level = levels[-1]
+                if not level.names:
+                    levels.pop()
+                    if levels:
+                        os.close(stack.ascend())
+                        self._leave(level, levels[-1])
+                    continue
+                below = self._name(stack, level, level.names.pop())
+                if below is not None:
+                    levels.append(below)
+        finally:
+            stack.close()
+        return LeftOut(
+            selection=self._selection,
+            paths=tuple(self._paths),
+            entities=self._entities,
+            kept=self._kept,
+            unjudged=self._unjudged,
+            files=self._files,
+            size=self._size,
+        )
+
+    def _level(self, fd: int, path: bytes) -> _Level:
+        names = [os.fsencode(name) for name in os.listdir(fd)]
+        self._monitor.advance(len(names), 0, path)
+        return _Level(path, names, self._excludes.within(path, fd), len(self._paths))
+
+    def _leave(self, level: _Level, above: _Level) -> None:
+        """Back from a directory: when all in it is left out, it is left out itself."""
+        if not level.keeps and len(self._paths) > level.first:
+            self._paths[level.first :] = [level.path]
+        else:
+            above.keeps = True
+
+    def _name(self, stack: DirectoryStack, level: _Level, name: bytes) -> _Level | None:
+        """Judge one name. Returns the level below when it is a directory."""
+        try:
+            status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
+        except OSError:  # gone meanwhile, or for the scanner to tell of
+            level.keeps = True
+            return None
+        if level.rule is not None and level.rule(name, status.st_mode, status.st_size):
+            return None
+        path = join(level.path, name)
+        if stat.S_ISDIR(status.st_mode):
+            return self._below(stack, level, path, name)
+        if self._takes(stack.fd, path, name, status):
+            level.keeps = True
+        else:
+            self._paths.append(path)
+            self._files += 1
+            self._size += status.st_size
+        return None
+
+    def _below(self, stack: DirectoryStack, level: _Level, path: bytes, name: bytes) -> _Level | None:
+        try:
+            stack.descend(name)
+        except OSError:  # for the scanner to tell of
+            level.keeps = True
+            return None
+        try:
+            return self._level(stack.fd, path)
+        except OSError:
+            os.close(stack.ascend())
+            level.keeps = True
+            return None
+
+    def _takes(self, dir_fd: int, path: bytes, name: bytes, status: os.stat_result) -> bool:
+        """Whether a file, or something else that is no directory, is stored."""
+        form = self._profile.record_format(path)
+        if form is not None:
+            self._entities += 1
+        if self._selection.config_only:
+            return path.split(b"/", 1)[0] in _ALWAYS or place_of(path).area is Area.INDEX
+        if form is None:
+            return True
+        takes = self._judged(dir_fd, path, name, status, form)
+        self._unjudged += takes is None
+        self._kept += takes is not False
+        return takes is not False
+
+    def _judged(self, dir_fd: int, path: bytes, name: bytes, status: os.stat_result, form: RecordFormat) -> bool | None:
+        """Whether the selection takes any record of a file; None when nobody can tell."""
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return None
+        try:
+            data, _, _ = self._reader.read_small(dir_fd, name, status.st_size)
+            records = read_records(form, path, data)
+        except (OSError, RecordError):
+            return None
+        archived = b"archive" in path.split(b"/")[:-1]
+        return any(self._selection.matches(record, archived) for record in records)
