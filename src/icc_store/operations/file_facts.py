@@ -11,7 +11,6 @@ A row is derived: where there is none, the files are read once more.
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -82,10 +81,14 @@ class FileFacts:
             self._fresh.clear()
 
     def whole(self, name: bytes, data: bytes) -> None:
+        import hashlib  # 2 ms, and an unchanged memory has nothing to hash; asking again costs 0.2 us
+
         note = self._check(join(self._directory or b"", name), data) if self._check is not None else None
         self._fresh[name] = (hashlib.sha256(data).digest(), note)
 
     def stream(self, name: bytes) -> Feed:
+        import hashlib  # as above
+
         hasher = hashlib.sha256()
         self._fresh[name] = hasher
         return hasher.update

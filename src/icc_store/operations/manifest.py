@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from icc_store.entities.findings import Finding, count
 from icc_store.entities.layout import ENTITY_TYPES
@@ -20,7 +20,9 @@ from icc_store.model.record import Snapshot, SnapshotRecord, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.tree import tree_entries
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.memory_survey import Survey, survey
+
+if TYPE_CHECKING:
+    from icc_store.operations.memory_survey import Survey
 
 Notes = dict[str, Any]
 
@@ -148,6 +150,8 @@ def rebuild_manifest(repository: Repository, snapshot: Snapshot, *, monitor: Mon
             f"snapshot {snapshot.id.hex()[:12]} is of no memory that is known, so it has no manifest",
             hint="manifests are for memories of the profiles " + ", ".join(n for n in BY_NAME if n != GENERIC.name),
         )
+    from icc_store.operations.memory_survey import survey  # 6 ms, and a snapshot imports this module
+
     found = survey(repository.objects, snapshot.record.root, profile, monitor=monitor)
     kept = {key: value for key, value in (notes_of(snapshot) or {}).items() if key != "error"}
     notes = kept | notes_of_survey(profile, found)
