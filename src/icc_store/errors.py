@@ -8,11 +8,14 @@
         SnapshotNotFound
         AmbiguousSnapshot
         PathNotInSnapshot
+        AmbiguousPath
       BusyError                   5   somebody else holds the repository
       DamageError                 6   stored bytes are not what they should be
         ObjectMissing
         BlockDamaged
         RepositoryRolledBack
+      NeedsAttention                7   a check of health found something to see to
+        Unhealthy                   8   ... that endangers the backups
       RepositoryExists, NotARepository, UnsupportedFormat, NetworkFileSystem,
       ReadOnlyRepository, DiskFull, SourceError, TargetError, ArchiveError, ConfigError   1
       Interrupted               130   stopped by a signal
@@ -78,6 +81,10 @@ class PathNotInSnapshot(NotFoundError):
     """The snapshot does not hold the given path."""
 
 
+class AmbiguousPath(NotFoundError):
+    """More than one file answers to the given name."""
+
+
 class BusyError(IccStoreError):
     """Another process holds what this one needs, and the wait is over."""
 
@@ -102,6 +109,20 @@ class BlockDamaged(DamageError):
 
 class RepositoryRolledBack(DamageError):
     """The database is older than the last commit that `head` remembers."""
+
+
+class NeedsAttention(IccStoreError):
+    """The backups are there, but something about them should be seen to."""
+
+    exit_code = 7
+    meaning = "health: something needs attention; it is listed with what to do"
+
+
+class Unhealthy(NeedsAttention):
+    """The backups cannot be relied on until something is done."""
+
+    exit_code = 8
+    meaning = "health: something is critical; it is listed with what to do"
 
 
 class RepositoryExists(IccStoreError):

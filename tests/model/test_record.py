@@ -216,6 +216,14 @@ def test_suspicion_and_proof_are_kept() -> None:
     assert combine(ID, RECORD, said((Subject.SUSPECT, "x"), (Subject.SUSPECT, ""))).suspect == ""
 
 
+def test_the_newest_drill_counts() -> None:
+    """A drill that found something wrong says so until the next one, and each says when it was."""
+    failed = combine(ID, RECORD, said((Subject.DRILLED, True), (Subject.DRILLED, "a: it is gone")))
+    assert (failed.drilled_ns, failed.drill_failure) == (1001, "a: it is gone")
+    passed = combine(ID, RECORD, said((Subject.DRILLED, "a: it is gone"), (Subject.DRILLED, True)))
+    assert (passed.drilled_ns, passed.drill_failure) == (1001, "")
+
+
 def test_an_unknown_subject_changes_nothing() -> None:
     """What a newer program has to say about a snapshot does not hide it from this one."""
     snapshot = combine(ID, RECORD, said(("colour", "green")))

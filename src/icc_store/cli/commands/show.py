@@ -25,6 +25,8 @@ DOCUMENT = {
         "exclusions": "the rules for what was left out",
         "program": "the program that took it",
         "verified": "when it was verified last, or null",
+        "drilled": "when a drill restored it last, or null",
+        "drill_failure": "what that drill found wrong, else empty",
         "manifest": "what a profile keeps about it, or null",
     },
     "counters": {
@@ -65,6 +67,8 @@ def _document(snapshot: Snapshot) -> Document:
         "exclusions": _plain(record.exclusions),
         "program": record.program,
         "verified": None if snapshot.verified_ns is None else utc_time(snapshot.verified_ns),
+        "drilled": None if snapshot.drilled_ns is None else utc_time(snapshot.drilled_ns),
+        "drill_failure": snapshot.drill_failure,
         "manifest": _plain(record.manifest),
     }
     return {
@@ -108,6 +112,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
             ("forgotten", local_time(snapshot.forgotten_ns) if snapshot.forgotten_ns else ""),
             ("suspect", snapshot.suspect),
             ("verified", local_time(snapshot.verified_ns) if snapshot.verified_ns else ""),
+            ("drilled", _drilled(snapshot)),
             ("left out", "; ".join(_rules(record.exclusions))),
             ("program", record.program),
             ("took", duration(counters.duration_ns) if counters.duration_ns else ""),
@@ -118,6 +123,14 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     if record.warnings:
         yield f"  {plural(len(record.warnings), 'file')} with something wrong:"
         yield from (f"    {display(path)}: {message}" for path, message in record.warnings)
+
+
+def _drilled(snapshot: Snapshot) -> str:
+    """When a drill restored it, and what was wrong then."""
+    if snapshot.drilled_ns is None:
+        return ""
+    failure = f", and failed: {snapshot.drill_failure}" if snapshot.drill_failure else ""
+    return f"{local_time(snapshot.drilled_ns)}{failure}"
 
 
 def _rules(exclusions: dict[str, object]) -> Iterator[str]:
