@@ -7,12 +7,14 @@ listing itself and `manifest.json` of the root. `sha256sum -c SHA256SUMS` checks
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 SUMS_NAME = b"SHA256SUMS"
 MANIFEST_NAME = b"manifest.json"
 NOT_LISTED = frozenset((SUMS_NAME, MANIFEST_NAME))
 _ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"))
+_UNESCAPED = {escaped[1:]: plain for plain, escaped in _ESCAPES}
 
 
 def sums_line(path: bytes, digest: bytes) -> bytes:
@@ -27,6 +29,19 @@ def sums_line(path: bytes, digest: bytes) -> bytes:
 def sums_text(files: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The whole listing of (path, digest) pairs, in whatever order they come."""
     return b"".join(sums_line(path, digest) for path, digest in sorted(files) if path not in NOT_LISTED)
+
+
+def parse_sums(listing: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Paths and digests of a listing, in its order; paths without `./`. Raises ValueError at what is no line of one."""
+    for line in listing.split(b"\n"):
+        found = re.fullmatch(rb"(\\?)([0-9a-fA-F]{64}) [ *](?:\./)*(.+)", line)
+        if found is not None:
+            path = found[3]
+            if found[1]:
+                path = re.sub(rb"\\(.)", lambda escape: _UNESCAPED.get(escape[1], escape[0]), path)
+            yield path, bytes.fromhex(found[2].decode())
+        elif line:
+            raise ValueError("it holds a line that no sha256sum wrote")
 
 
 def integrity_hash(listing: bytes) -> str:

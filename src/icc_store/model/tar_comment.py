@@ -1,7 +1,8 @@
 """What an entry says that tar has no field for, as the standard PAX record `comment`: every reader passes over it.
 
 It makes an export come back as the very same tree: which name of a file with several was stored first, how a file was
-cut where that is not what its size says, marks, a digest, and what newer programs added.
+cut where that is not what its size says, marks, a digest, and what newer programs added. The first member of a bare
+tree says that it is one, so that nothing in it is taken for the wrapping of a backup.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class Remarks:
     first_name: bytes | None = None
     """Stored path of the first of the file's names, where the archive has another one first."""
     kept: Wire = field(default_factory=dict)
+    bare: bool = False
+    """The archive is the tree of a snapshot and nothing else; said by its first member."""
 
 
 def size_cut_with(parameters: ChunkerParameters | None) -> int | None:
@@ -52,6 +55,8 @@ def pack_remarks(remarks: Remarks) -> bytes:
         said["first_name"] = remarks.first_name.hex()
     if remarks.kept:
         said["kept"] = pack(dict(sorted(remarks.kept.items()))).hex()
+    if remarks.bare:
+        said["bare"] = 1
     return _BEGINS + json.dumps(said, separators=(",", ":")).encode() if said else b""
 
 
@@ -61,7 +66,7 @@ def parse_remarks(comment: bytes) -> Remarks:
         return Remarks()
     try:
         said = json.loads(comment[len(_BEGINS) :])
-        remarks = Remarks(said.get("cut_as"), said.get("flags", 0))
+        remarks = Remarks(said.get("cut_as"), said.get("flags", 0), bare=bool(said.get("bare")))
         if "sha256" in said:
             remarks.digest = bytes.fromhex(said["sha256"])
         if "first_name" in said:

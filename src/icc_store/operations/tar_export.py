@@ -1,4 +1,4 @@
-"""Write a snapshot, or parts of it, as a tar archive.
+"""Write a snapshot, or parts of it, as a tar archive: the bare tree, or wrapped in a directory with files of its own.
 
 The plain bytes of the archive depend on the snapshot and the chosen paths alone: members come in the order of a walk,
 and no time but theirs is in it. Nothing is held in memory but one chunk and the names of hard links.
@@ -17,7 +17,9 @@ from pathlib import Path
 
 from icc_store.codec.archive_stream import ArchiveFormat, ArchiveWriter, format_of_name
 from icc_store.codec.chunking import parameters_for
-from icc_store.codec.tar_member import END, MAX_EXTENTS, Extents, encode_member, padding
+from icc_store.codec.pax import NS
+from icc_store.codec.tar_header import LINK, REGULAR
+from icc_store.codec.tar_member import END, MAX_EXTENTS, Extents, Member, encode_member, padding
 from icc_store.errors import (
     BlockDamaged,
     DamageError,
@@ -33,7 +35,7 @@ from icc_store.limits import WHOLE_FILE_SIZE
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import HOLE, Piece, list_pieces, plain_bytes, read_list
 from icc_store.model.entry import HARD_LINK, NAME, Entry, Wire
-from icc_store.model.paths import display, is_within, parts
+from icc_store.model.paths import display, is_within, join, parts
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.model.tar_comment import Remarks, size_cut_with
@@ -48,6 +50,19 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 
 @dataclass(frozen=True)
+class Wrapping:
+    """A directory that everything stands in, and files right in it that are not of the snapshot; they come first."""
+
+    directory: bytes
+    files: tuple[tuple[bytes, bytes], ...] = ()
+    """Names and contents."""
+
+    def displaces(self, path: bytes) -> bool:
+        """Whether what the snapshot has at a path cannot be in the archive, since one of the files stands there."""
+        return path.partition(b"/")[0] in (name for name, _ in self.files)
+
+
+@dataclass(frozen=True)
 class ExportOptions:
     """What to export and how. No `paths`: all of it. No `form`: what the file's name says, else a plain tar."""
 
@@ -55,6 +70,7 @@ class ExportOptions:
     form: ArchiveFormat | None = None
     force: bool = False
     threads: int = 1
+    wrapping: Wrapping | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +106,7 @@ def export_tar(
     Raises PathNotInSnapshot, UsageError for a file name that says no format, TargetError, DiskFull.
     """
     monitor.phase("export")
-    export = _Export(repository, record, options.paths, monitor)
+    export = _Export(repository, record, options, monitor)
     if not isinstance(target, Path):
         return export.run(target, options.form or ArchiveFormat.TAR, options.threads)
     form = options.form or format_of_name(target.name)
@@ -136,10 +152,11 @@ class _Group:
 class _Export:
     """One archive on its way."""
 
-    def __init__(self, repository: Repository, record: SnapshotRecord, paths: tuple[bytes, ...], monitor: Monitor):
+    def __init__(self, repository: Repository, record: SnapshotRecord, options: ExportOptions, monitor: Monitor):
         self._objects = repository.objects
         self._record = record
-        self._starts = _starts(repository, record, paths)
+        self._wrapping = options.wrapping
+        self._starts = _starts(repository, record, options.paths)
         self._whole = self._starts[0].path == b""
         self._monitor = monitor
         self._groups: dict[bytes, _Group] = {}
@@ -154,6 +171,8 @@ class _Export:
             write(data)
 
         self._out = ArchiveWriter(pass_on, form, threads=threads)
+        if self._wrapping is not None:
+            self._wrap(self._wrapping)
         for start in self._starts:
             for found in walk(self._objects, start, failed=self._failed):
                 if found.path or self._record.root_entry is not None:
@@ -173,17 +192,39 @@ class _Export:
             tuple(self._problems.items()),
         )
 
+    def _wrap(self, wrapping: Wrapping) -> None:
+        """Write the directory when the snapshot knows its metadata, and the files."""
+        root = root_of(self._record)
+        if self._record.root_entry is not None:
+            self._other(root, Remarks())
+        user, group = (names.encode("utf-8", "surrogateescape") for names in _owners(root))
+        for name, data in wrapping.files:
+            member = Member(name, REGULAR, 0o644, root.entry.uid, root.entry.gid, user, group, len(data))
+            member.mtime_ns = self._record.time_ns // NS * NS
+            self._member(member)
+            self._out.write(data)
+            self._out.write(padding(len(data)))
+
     def _add(self, found: Found) -> None:
         """Write the member of what was found, or note why there is none."""
         entry = found.entry
+        if self._wrapping is not None:
+            if not found.path:
+                return  # it was written before the files that stand in it
+            if self._wrapping.displaces(found.path):
+                self._left_out.add(found.path)
+                if b"/" not in found.path:
+                    self._problem(found.path, "the backup's own stands in its place; the bare tree has it")
+                return
         if not entry.is_directory:
             group = self._group_of(found)
             if group is not None:
                 self._link(found, group)
                 return
         remarks = Remarks(flags=entry.flags, digest=entry.digest, kept=entry.kept)
+        remarks.bare = self._wrapping is None and not self._out.plain_size
         if entry.hard_link is not None and self._whole:
-            remarks.first_name = entry.hard_link
+            remarks.first_name = self._placed(entry.hard_link)
         try:
             if entry.is_file:
                 self._file(found, remarks)
@@ -201,7 +242,7 @@ class _Export:
         if member is None:
             self._problems[found.path] = "tar has no type for it; it is left out"
             return
-        self._out.write(encode_member(member))
+        self._member(member)
         self._counts["directories" if found.entry.is_directory else "others"] += 1
         self._monitor.advance(0, 0, found.path)
 
@@ -233,7 +274,7 @@ class _Export:
     def _link(self, found: Found, group: _Group) -> None:
         member = link_of(found, group.path)
         if member is not None:
-            self._out.write(encode_member(member))
+            self._member(member)
             self._counts["links"] += 1
             self._monitor.advance(1, 0, found.path)
 
@@ -301,7 +342,19 @@ class _Export:
     def _header(self, found: Found, remarks: Remarks, extents: Extents | None) -> None:
         member = member_of(found, self._attributes(found), remarks, extents=extents)
         if member is not None:
-            self._out.write(encode_member(member))
+            self._member(member)
+
+    def _member(self, member: Member) -> None:
+        member.path = self._placed(member.path)
+        if member.typeflag == LINK:
+            member.linkname = self._placed(member.linkname)
+        self._out.write(encode_member(member))
+
+    def _placed(self, path: bytes) -> bytes:
+        """Where in the archive something stands."""
+        if self._wrapping is None:
+            return path
+        return self._wrapping.directory if path == b"." else join(self._wrapping.directory, path)
 
     def _attributes(self, found: Found) -> dict[bytes, bytes]:
         try:
@@ -320,6 +373,11 @@ class _Export:
         if path not in self._problems:
             self._problems[path] = message
             self._monitor.warning(path, message)
+
+
+def _owners(found: Found) -> tuple[str, str]:
+    """The names of a file's user and group; empty where they are not known."""
+    return found.owners.users.get(found.entry.uid, ""), found.owners.groups.get(found.entry.gid, "")
 
 
 def _bare(entry: Entry) -> Wire:
