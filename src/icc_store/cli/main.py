@@ -56,6 +56,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "copy": "Copy the repository, or what is new, to a second one.",
         "verify": "Read and check everything that is stored.",
         "drill": "Restore a snapshot to nowhere, and compare all of it.",
+        "config": "Show every setting and who says so.",
         "completion": "Print the shell completion for bash, zsh or fish.",
     },
 }

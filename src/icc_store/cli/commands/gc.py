@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 DOCUMENT = {
     "dry_run": "whether nothing was changed",
-    "decisions": "id, seq, time, source, keep and reasons of each snapshot that was not forgotten before",
+    "decisions": "id, seq, time, source, keep, reasons and against of each snapshot that was not forgotten before; "
+    "against: why each rule does not keep one that goes",
     "removed": "ids of the snapshots that are gone for good",
     "waiting": "ids of the forgotten snapshots that `undelete` still brings back",
     "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
@@ -41,6 +43,7 @@ def _keep_options(function: Any) -> Any:
     cls=Command,
     examples=(
         "icc-store gc --dry-run               what would go, and why",
+        "icc-store gc --explain               the same as a table, rule by rule",
         "icc-store gc                         the default rules",
         "icc-store gc --keep-last 10 --keep-daily 30",
         "icc-store gc --compact               give freed bytes back to the disk",
@@ -52,12 +55,14 @@ def _keep_options(function: Any) -> Any:
 @click.option("--now", is_flag=True, help="Remove forgotten snapshots at once, without the day to undelete them.")
 @click.option("--compact", is_flag=True, help="Shrink the database file; nobody else may use it meanwhile.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; change nothing.")
+@click.option("--explain", is_flag=True, help="Show for each snapshot what every rule says; change nothing.")
 @click.pass_obj
 def command(context: Context, /, **given: Any) -> None:
     """Apply the retention rules and free what nothing needs.
 
-    Without --keep options: the newest ten, all of a day, hourly for a week, daily for 90 days, weekly for 26 weeks
-    beyond. Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
+    Without --keep options: the newest max_backups_kept (10), all of a day, hourly for a week, daily for
+    backup_retention_days (90), weekly for 26 weeks beyond; each memory by its own settings, see `icc-store config`.
+    Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
     for a day.
     """
     from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
@@ -65,16 +70,31 @@ def command(context: Context, /, **given: Any) -> None:
 
     counts = {f"keep_{period}": given[f"keep_{period}"] for period in _COUNTS}
     asked = any(counts.values()) or given["keep_within"] or given["keep_tags"]
-    policy = None
-    if asked:
-        policy = explicit_policy(**counts, keep_within=given["keep_within"], keep_tags=given["keep_tags"])
-    options = GcOptions(policy, undelete_hours=0 if given["now"] else UNDELETE_HOURS, dry_run=given["dry_run"])
-    compact = given["compact"] and not given["dry_run"]
+    dry_run = given["dry_run"] or given["explain"]
+    options = GcOptions(undelete_hours=0 if given["now"] else UNDELETE_HOURS, dry_run=dry_run)
+    compact = given["compact"] and not dry_run
     with context.open(exclusive=compact) as repository:
+        if asked:
+            policy = explicit_policy(**counts, keep_within=given["keep_within"], keep_tags=given["keep_tags"])
+            options = replace(options, policy=policy)
+        else:
+            from icc_store.cli.cleanup import gc_options
+
+            options = gc_options(context, repository, options)
         result = collect(repository, options=options, monitor=context.monitor, clock=context.clock)
         given_back = repository.compact() if compact else 0
     context.monitor.finish()
-    context.output.emit("gc", _document(result, given_back), lambda: _lines(result, given_back, compact=compact))
+
+    def lines() -> Iterator[str]:
+        if given["explain"]:
+            from icc_store.cli.retention_table import retention_table
+
+            yield from retention_table(result, context.clock.now_ns(), context.output.width)
+        else:
+            yield from map(_decision_line, result.decisions)
+        yield from _lines(result, given_back, compact=compact)
+
+    context.output.emit("gc", _document(result, given_back), lines)
 
 
 def _document(result: GcResult, given_back: int) -> dict[str, Any]:
@@ -88,6 +108,7 @@ def _document(result: GcResult, given_back: int) -> dict[str, Any]:
                 "source": each.snapshot.record.source,
                 "keep": each.keep,
                 "reasons": list(each.reasons),
+                "against": list(each.against),
             }
             for each in result.decisions
         ],
@@ -100,8 +121,6 @@ def _document(result: GcResult, given_back: int) -> dict[str, Any]:
 
 
 def _lines(result: GcResult, given_back: int, *, compact: bool) -> Iterator[str]:
-    for decision in result.decisions:
-        yield _decision_line(decision)
     would = "would be " if result.dry_run else ""
     going = sum(not decision.keep for decision in result.decisions)
     yield f"{units.plural(going, 'snapshot')} {would}forgotten, {len(result.removed)} {would}removed for good"
