@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from icc_store.clock import FixedClock
 from icc_store.codec.hashing import object_id
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block, Frame, decode_block, encode_block
-from icc_store.objects.encoder import Group, encode_frame
+from icc_store.objects.encoder import Encoder, Group, encode_frame
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.writer import ObjectWriter, append_content
 from icc_store.store.memory_store import MemoryStore
@@ -28,9 +29,10 @@ class Shelf:
         self.reader = ObjectReader(self.store, REPOSITORY, clock=self.clock)
 
     @contextmanager
-    def writing(self, *, level: int = 3) -> Iterator[ObjectWriter]:
+    def writing(self, *, encoder: Encoder | None = None, monitor: Monitor = SILENT) -> Iterator[ObjectWriter]:
         """A writer in the body; what was added is committed when it ends well."""
-        writer = ObjectWriter(self.store, self.reader, REPOSITORY, level=level, threads=2)
+        given = encoder or Encoder(3)
+        writer = ObjectWriter(self.store, self.reader, REPOSITORY, encoder=given, threads=2, monitor=monitor)
         try:
             yield writer
             writer.commit()

@@ -30,7 +30,9 @@ from icc_store.model.record import (
     unpack_annotation,
     unpack_record,
 )
+from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import decode_block
+from icc_store.objects.encoder import Encoder
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.records import append_record, read_copy
 from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
@@ -121,11 +123,21 @@ class Repository:
         self.objects.renew()
 
     @contextmanager
-    def adding(self, *, level: int = DEFAULT_LEVEL, threads: int | None = None) -> Iterator[Run]:
-        """A run that adds objects; in the body. What it committed stays when the body raises."""
+    def adding(
+        self,
+        *,
+        level: int = DEFAULT_LEVEL,
+        threads: int | None = None,
+        encoder: Encoder | None = None,
+        monitor: Monitor = SILENT,
+    ) -> Iterator[Run]:
+        """A run that adds objects; in the body. What it committed stays when the body raises.
+
+        `encoder` compresses, at `level` where none is given; `monitor` hears of it when that went wrong.
+        """
         self._check_writable()
         with self.store.adding():
-            run = Run(self, level=level, threads=threads or os.cpu_count() or 1)
+            run = Run(self, encoder or Encoder(level), threads=threads or os.cpu_count() or 1, monitor=monitor)
             try:
                 yield run
             finally:
@@ -196,11 +208,16 @@ class Rehearsal:
 class Run:
     """One run that adds objects and ends in a snapshot."""
 
-    def __init__(self, repository: Repository, *, level: int, threads: int) -> None:
+    def __init__(self, repository: Repository, encoder: Encoder, *, threads: int, monitor: Monitor = SILENT) -> None:
         self._repository = repository
         self.objects = repository.objects
         self.writer = ObjectWriter(
-            repository.store, self.objects, repository.header.repository, level=level, threads=threads
+            repository.store,
+            self.objects,
+            repository.header.repository,
+            encoder=encoder,
+            threads=threads,
+            monitor=monitor,
         )
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
         self._first_block = self.objects.transaction.last_block() + 1

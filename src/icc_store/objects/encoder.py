@@ -1,16 +1,19 @@
 """Plain objects into frames, and frames into blocks: the work between gathering and committing.
 
 Every frame is decoded again and compared before anybody may commit it: compression that cannot be undone is found
-while the source is still there.
+while the source is still there. It is tried once more then; what cannot be compressed at all is kept as it is, since
+no failure of a compressor is worth losing a file.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from icc_store.codec.compression import compress, decompress
-from icc_store.errors import IccStoreError
+from icc_store.codec.hashing import object_id
 from icc_store.ids import ObjectId
 from icc_store.limits import (
     BLOCK_STORED_SIZE,
@@ -20,7 +23,6 @@ from icc_store.limits import (
     KIB,
     LARGE_DELTA_LEVEL,
     MAX_OBJECTS_PER_BLOCK,
-    NO_COMPRESSION,
     SMALL_BLOCK_SIZE,
     SMALL_BLOCK_TARGET,
 )
@@ -31,6 +33,11 @@ _RAW_WORTH = 0.98
 _PAGE = 4096
 _PAGE_HEADER = 16
 _ARRAY_HEAD = 3
+_TRIES = 2
+
+
+class _NotUndone(Exception):
+    """A compressed frame does not decode to what went in. Never seen outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +53,74 @@ class Group:
     cost: int = 0
 
 
-def encode_frame(group: Group, level: int, *, ids: bytes = b"") -> Frame:
-    """The frame of a group: as a delta when that pays, else compressed, else as it is. Pure; runs in a pool.
+class Compressor(Protocol):
+    """What makes fewer bytes of many; `decompress` must undo it. May raise whatever it likes."""
 
-    Without compression a delta is still made: it is there to store nothing twice.
-    `ids` are those of the block the frame will stand in, up to its own; trees and lists refer to many of them.
-    """
-    plain = b"".join(group.parts)
-    lengths = tuple(map(len, group.parts))
-    alone = plain if level == NO_COMPRESSION else compress(plain, level, ids)
-    codec = ZSTD_IDS if ids else ZSTD
-    if group.bases:
-        prefix = group.base_data + ids
-        delta = compress(plain, DELTA_LEVEL if len(plain) < _LARGE_DELTA else LARGE_DELTA_LEVEL, prefix)
-        if len(delta) <= DELTA_WORTH * len(alone):
-            _check(delta, plain, prefix)
-            return Frame(group.kind, codec, group.ids, lengths, delta, group.bases, group.depth, group.cost)
-    if len(alone) >= _RAW_WORTH * len(plain):
-        return Frame(group.kind, RAW, group.ids, lengths, plain)
-    _check(alone, plain, ids)
-    return Frame(group.kind, codec, group.ids, lengths, alone)
+    def __call__(self, data: bytes, level: int, prefix: bytes = b"") -> bytes:
+        """`data` as one frame, behind a prefix that the reader has as well."""
+
+
+class Encoder:
+    """Makes frames for one run. Several threads may use it at once."""
+
+    def __init__(self, level: int = DEFAULT_LEVEL, *, compressor: Compressor = compress) -> None:
+        self._level = level
+        self._compress = compressor
+        self.warnings: deque[str] = deque()
+        """What went wrong and was got round, for whoever talks to the user to take away."""
+        self.spoiled: deque[ObjectId] = deque()
+        """Objects whose bytes in memory are no longer those of their ids. Nothing made of them may be committed."""
+
+    def frame(self, group: Group, ids: bytes = b"") -> Frame:
+        """The frame of a group: as a delta when that pays, else compressed, else as it is.
+
+        `ids` are those of the block the frame will stand in, up to its own; trees and lists refer to many of them.
+        """
+        failure: Exception | None = None
+        for _ in range(_TRIES):
+            try:
+                frame = self._smallest(group, ids)
+            except Exception as error:  # noqa: BLE001 - whatever stops a compressor, the bytes can be kept without it
+                failure = error
+                if isinstance(error, _NotUndone):
+                    self._look_for_spoiled(group)
+            else:
+                if failure is not None:
+                    self._warn(group, f"{failure}; the second time it went well")
+                return frame
+        self._warn(group, f"{str(failure) or type(failure).__name__}; stored without compression")
+        return _raw(group, b"".join(group.parts))
+
+    def _smallest(self, group: Group, ids: bytes) -> Frame:
+        plain = b"".join(group.parts)
+        lengths = tuple(map(len, group.parts))
+        alone = self._compress(plain, self._level, ids)
+        codec = ZSTD_IDS if ids else ZSTD
+        if group.bases:
+            prefix = group.base_data + ids
+            level = DELTA_LEVEL if len(plain) < _LARGE_DELTA else LARGE_DELTA_LEVEL
+            delta = self._compress(plain, level, prefix)
+            if len(delta) <= DELTA_WORTH * len(alone):
+                _check(delta, plain, prefix)
+                return Frame(group.kind, codec, group.ids, lengths, delta, group.bases, group.depth, group.cost)
+        if len(alone) >= _RAW_WORTH * len(plain):
+            return _raw(group, plain)
+        _check(alone, plain, ids)
+        return Frame(group.kind, codec, group.ids, lengths, alone)
+
+    def _look_for_spoiled(self, group: Group) -> None:
+        for identity, part in zip(group.ids, group.parts, strict=True):
+            if object_id(group.kind, part) != identity:
+                self.spoiled.append(identity)
+
+    def _warn(self, group: Group, what: str) -> None:
+        count = len(group.ids)
+        self.warnings.append(f"compressing {count:,} new object{'s' if count != 1 else ''} failed: {what}")
+
+
+def encode_frame(group: Group, level: int, *, ids: bytes = b"") -> Frame:
+    """The frame of a group by itself, for what is stored outside a run."""
+    return Encoder(level).frame(group, ids)
 
 
 class Packer:
@@ -77,8 +132,8 @@ class Packer:
     before it in the same block.
     """
 
-    def __init__(self, level: int, *, many: bool) -> None:
-        self._level = level
+    def __init__(self, encoder: Encoder, *, many: bool) -> None:
+        self._encoder = encoder
         self._many = many
         self.blocks: list[list[Frame]] = []
         self._size = 0
@@ -98,7 +153,7 @@ class Packer:
     def _sized(self, item: Frame | Group) -> tuple[Frame, int]:
         frame = item
         if isinstance(frame, Group):
-            frame = encode_frame(frame, self._level, ids=b"".join((*self._ids, *frame.ids)))
+            frame = self._encoder.frame(frame, b"".join((*self._ids, *frame.ids)))
         return frame, len(frame.stored) + directory_size(frame)
 
     def _fits(self, size: int) -> bool:
@@ -106,10 +161,10 @@ class Packer:
         return self._size + size <= max(limit, _capacity(self._size))
 
 
-def pack_blocks(frames: Sequence[Frame | Group], *, level: int = DEFAULT_LEVEL) -> list[list[Frame]]:
-    """Which frames share a block, in their order."""
+def pack_blocks(frames: Sequence[Frame | Group], *, encoder: Encoder | None = None) -> list[list[Frame]]:
+    """Which frames share a block, in their order. Groups among them become frames by `encoder`."""
     total = sum(len(frame.stored) + directory_size(frame) for frame in frames if isinstance(frame, Frame))
-    packer = Packer(level, many=total > BLOCK_STORED_SIZE)
+    packer = Packer(encoder or Encoder(), many=total > BLOCK_STORED_SIZE)
     for frame in frames:
         packer.put(frame)
     return packer.blocks
@@ -124,9 +179,14 @@ def _capacity(size: int) -> int:
     return -(-(size + _PAGE_HEADER) // _PAGE) * _PAGE - _PAGE_HEADER
 
 
+def _raw(group: Group, plain: bytes) -> Frame:
+    return Frame(group.kind, RAW, group.ids, tuple(map(len, group.parts)), plain)
+
+
 def _check(stored: bytes, plain: bytes, prefix: bytes) -> None:
-    if decompress(stored, len(plain), prefix) != plain:
-        raise IccStoreError(
-            "a compressed frame does not decode to what went in; nothing was committed",
-            hint="check this machine's memory",
-        )
+    try:
+        again = decompress(stored, len(plain), prefix)
+    except ValueError as error:
+        raise _NotUndone(str(error)) from error
+    if again != plain:
+        raise _NotUndone("a compressed frame does not decode to what went in")

@@ -32,8 +32,9 @@ from icc_store.limits import (
     PENDING_BYTES,
     SOLID_FRAME_SIZE,
 )
+from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Frame, encode_block
-from icc_store.objects.encoder import Group, encode_frame, pack_blocks
+from icc_store.objects.encoder import Encoder, Group, pack_blocks
 from icc_store.objects.index import pack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.store.protocol import Store, WriteTransaction
@@ -45,6 +46,9 @@ _SEAL_ORDER = (Kind.CHUNK, Kind.XATTRS, Kind.LIST, Kind.TREE)
 _INLINE_BYTES = SOLID_FRAME_SIZE
 """Work smaller than this is done in the caller's thread: starting a pool costs more."""
 
+_SPOILED_TRIES = 2
+"""Once is a stray bit, and everything is read again; twice is a machine that cannot be trusted."""
+
 _HELD_BYTES = 4 * MIB
 """Trees and lists that wait for their place in a block, so that they can be compressed behind the ids there."""
 
@@ -55,6 +59,10 @@ class CollectedMeanwhile(Exception):
 
 class BaseCollected(CollectedMeanwhile):
     """gc took what waiting deltas were written against. All that waited is dropped: it must be added again."""
+
+
+class SpoiledInMemory(CollectedMeanwhile):
+    """What waited is no longer what was read. All of it is dropped: it must be read and added again."""
 
 
 @dataclass
@@ -97,12 +105,23 @@ class _Base:
 class ObjectWriter:
     """Adds objects to one repository. For one thread; the pool behind it is its own business."""
 
-    def __init__(self, store: Store, reader: ObjectReader, repository: bytes, *, level: int, threads: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reader: ObjectReader,
+        repository: bytes,
+        *,
+        encoder: Encoder,
+        threads: int,
+        monitor: Monitor = SILENT,
+    ) -> None:
         self._store = store
         self._reader = reader
         self._repository = repository
-        self._level = level
+        self._encoder = encoder
+        self._monitor = monitor
         self._threads = threads
+        self._times_spoiled = 0
         self._pool: ThreadPoolExecutor | None = None
         self._pending: set[ObjectId] = set()
         self._queues: dict[int, tuple[list[ObjectId], list[bytes]]] = {kind: ([], []) for kind in _SEAL_ORDER}
@@ -156,14 +175,16 @@ class ObjectWriter:
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
 
-        Raises BaseCollected when gc took what a waiting delta was written against.
+        Raises BaseCollected when gc took what a waiting delta was written against, SpoiledInMemory.
         """
         self._seal_run()
         for kind in _SEAL_ORDER:
             self._seal_queue(kind)
         while self._jobs:
             self._collect()
-        blocks = [(encode_block(self._repository, part), part) for part in pack_blocks(self._frames, level=self._level)]
+        packed = pack_blocks(self._frames, encoder=self._encoder)
+        self._tell_troubles()
+        blocks = [(encode_block(self._repository, part), part) for part in packed]
         if not blocks and finish is None:
             return
         added = sum(len(data) for data, _ in blocks)
@@ -184,6 +205,23 @@ class ObjectWriter:
         self._reader.renew()
         self.counters.blocks += len(blocks)
         self.counters.delta_objects += sum(len(frame.ids) for _, part in blocks for frame in part if frame.bases)
+
+    def _tell_troubles(self) -> None:
+        """Say what was got round. What cannot be got round here, memory that changes by itself, ends this batch."""
+        while self._encoder.warnings:
+            self._monitor.note(self._encoder.warnings.popleft())
+        if self._encoder.spoiled:
+            spoiled = set(self._encoder.spoiled)
+            self._encoder.spoiled.clear()
+            self._drop_waiting()
+            self._times_spoiled += 1
+            what = f"{len(spoiled):,} objects changed in memory between being read and being stored"
+            if self._times_spoiled >= _SPOILED_TRIES:
+                raise IccStoreError(
+                    f"{what}, more than once", hint="nothing of them was stored; check this machine's memory"
+                )
+            self._monitor.warning(b"", f"{what}; everything is read again")
+            raise SpoiledInMemory
 
     def _drop_waiting(self) -> None:
         self._frames, self._frame_bytes, self._held = [], 0, 0
@@ -285,13 +323,13 @@ class ObjectWriter:
             return
         if self._pool is None:
             if size < _INLINE_BYTES:
-                self._take(encode_frame(group, self._level))
+                self._take(self._encoder.frame(group))
                 return
             # Here, since small snapshots need no pool, and it takes 8 ms to load.
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
-        self._jobs.append((self._pool.submit(encode_frame, group, self._level), size))
+        self._jobs.append((self._pool.submit(self._encoder.frame, group), size))
         self._in_jobs += size
         while self._in_jobs > PENDING_BYTES:
             self._collect()

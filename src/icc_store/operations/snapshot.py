@@ -58,7 +58,7 @@ def take_snapshot(
     task = _Task(repository, where, options, monitor, clock, stream=stream)
     if options.dry_run:
         return task.rehearse(repository.rehearsal())
-    with repository.adding(level=options.level, threads=options.threads) as run:
+    with repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
         return task.run(run)
 
 

@@ -88,9 +88,9 @@ def import_tar(
             stream: BinaryIO = archive.open("rb", buffering=0)
         except OSError as error:
             raise SourceError(f"{archive} cannot be read: {error.strerror}", hint="nothing was stored") from error
-        with stream, repository.adding(level=options.level, threads=options.threads) as run:
+        with stream, repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
             return _Import(run, str(archive), options, monitor, clock).run(stream)
-    with repository.adding(level=options.level, threads=options.threads) as run:
+    with repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
         return _Import(run, "stdin", options, monitor, clock).run(archive)
 
 
