@@ -8,8 +8,7 @@ from typing import Any
 
 Fields = dict[str, Any]
 
-MONTHS = {"Learning": "2025/06", "Pattern": "success", "Project": "current", "Knowledge": "by-domain"}
-"""The folder that `entity` puts each type in, below that of the type."""
+_FOLDERS = {"Pattern": "success", "Project": "current", "Knowledge": "by-domain"}
 
 _COMMON: Fields = {
     "created_at": "2025-06-03T08:00:00Z",
@@ -70,7 +69,8 @@ def without(fields: Fields, name: str) -> Fields:
 
 def place(fields: Fields) -> bytes:
     """Where an entity that `entity` made stands."""
-    return f"entities/{fields['type']}/{MONTHS[fields['type']]}/{fields['id']}.json".encode()
+    folder = _FOLDERS.get(fields["type"]) or fields["created_at"][:7].replace("-", "/")
+    return f"entities/{fields['type']}/{folder}/{fields['id']}.json".encode()
 
 
 def text(value: Any) -> bytes:

@@ -48,6 +48,7 @@ class CrossCheck:
         """Unknown folders, with how many files each has."""
         self._twice: list[tuple[str, bytes]] = []
         self._unreadable: set[str] = set()
+        self._undated: set[str] = set()
         self._refs: list[tuple[bytes, tuple[str, ...]]] = []
         self._indexes: list[bytes] = []
         self._relationships: list[bytes] = []
@@ -101,6 +102,8 @@ class CrossCheck:
             self._renamed[identity] = path
         if not facts.is_readable:
             self._unreadable.add(identity)
+        if not facts.is_dated:
+            self._undated.add(identity)
         if facts.refs:
             self._refs.append((path, facts.refs))
 
@@ -145,7 +148,9 @@ class CrossCheck:
         gone = index.ids - present
         if gone:
             yield warning(path, index.ids_field, f"{_named(gone)} not in the memory, but in this index")
-        missing = present - index.ids - self._unreadable if index.complete else ()
+        missing = present - index.ids - self._unreadable if index.complete else set()
+        if index.by_date:
+            missing -= self._undated
         if missing:
             yield warning(path, index.ids_field, f"{_named(missing)} not in this index")
 

@@ -46,12 +46,14 @@ class IndexSummary:
     ids: frozenset[str] | None
     """The entities it lists; None where they stand in a form that is not known."""
     complete: bool
-    """Whether an entity that it does not list is missing: one without tags is not among those with tags."""
+    """Whether an entity that it does not list is missing; one without tags is none of those with tags."""
     count_field: str = ""
     """The field that says how many there are, where it has one."""
     count: int | None = None
     counted: int | None = None
     """How many of it the index lists, where the field does not count entities."""
+    by_date: bool = False
+    """Whether an entity without a time of its own cannot be in it."""
 
 
 def summarise(path: bytes, data: bytes) -> IndexSummary | None:
@@ -92,7 +94,7 @@ def _of_dates(_top: Members, index: Members) -> IndexSummary:
     ids = None
     if isinstance(days, dict) and all(isinstance(of_day, list) for of_day in days.values()):
         ids = _ids_of(chain.from_iterable(days.values()))
-    return IndexSummary("", "index.by_day", ids, True)
+    return IndexSummary("", "index.by_day", ids, True, by_date=True)
 
 
 _SUMMARIES: dict[bytes, Callable[[Members, Members], IndexSummary]] = {

@@ -49,6 +49,11 @@ class FileFacts:
         """Whether the file could be parsed at all."""
         return not any(one.severity is Severity.ERROR and not one.field for one in self.findings)
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether an entity says when it was made."""
+        return not any(one.severity is Severity.ERROR and one.field == "created_at" for one in self.findings)
+
 
 CLEAN = FileFacts()
 """Of every sound file with nothing to remember, this very object."""
