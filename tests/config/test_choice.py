@@ -1,13 +1,14 @@
-"""Which repository is meant, and what the configuration file may say."""
+"""Which repository is meant."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from icc_store.config import Config, choose_repository, config_path, read_config
-from icc_store.errors import ConfigError, UsageError
+from icc_store.config import choose_repository, config_path, read_config
+from icc_store.errors import UsageError
 
 
 @pytest.fixture
@@ -84,46 +85,42 @@ def test_an_empty_directory_is_no_repository_and_anything_else_is_not_passed_ove
         choice(home)
 
 
-def test_what_the_file_may_say(home: Path) -> None:
-    """Repository, source and host; a path below the home may be written with a tilde."""
-    assert read_config(environ(home)) == Config(config_path(environ(home)))
-    write(home, 'repository = "~/store"\nsource = "notes"\nhost = "box"\n')
-    config = read_config(environ(home))
-    assert (config.repository, config.source, config.host) == (home / "store", "notes", "box")
+def settings_say(home: Path, directory: str) -> None:
+    """A memory whose own settings name a backup directory."""
+    memory = home / ".claude/memory"
+    (memory / "entities").mkdir(parents=True)
+    (memory / "config").mkdir()
+    (memory / "config/settings.json").write_text(json.dumps({"backup_directory": directory}))
 
 
-def test_the_file_is_looked_for_where_xdg_says(home: Path) -> None:
-    """XDG_CONFIG_HOME moves it; a relative one is ignored."""
-    assert config_path(environ(home, XDG_CONFIG_HOME="/etc/xdg")) == Path("/etc/xdg/icc-store/config.toml")
-    assert config_path(environ(home, XDG_CONFIG_HOME="xdg")) == home / ".config/icc-store/config.toml"
+def test_the_default_one_is_in_the_backup_directory(home: Path) -> None:
+    """Whoever sets `backup_directory` moves the default repository with it: it is `store` in there."""
+    settings_say(home, "~/safe")
+    assert choice(home) == (home / "safe/store", True)
+    something_in(home / "safe/store")
+    assert choice(home) == (home / "safe/store", False)
+    assert choice(home, ICC_STORE_BACKUP_DIRECTORY="/mnt/backups") == (Path("/mnt/backups/store"), True)
+    write(home, f'backup_directory = "{home}/file"\n')
+    assert choice(home) == (home / "file/store", True)
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("repositry = '/x'", "unknown key 'repositry'"),
-        ("repository = 3", "repository must be a text"),
-        ("repository = ''", "repository must be a text"),
-        ("repository = 'store'", "absolute"),
-        ("source = ['a']", "source must be a text"),
-        ("host = true", "host must be a text"),
-        ("[repository]\npath = '/x'", "repository must be a text"),
-        ("source = ", "not TOML"),
-        ("source = '\\xff'", "not TOML"),
-    ],
-)
-def test_a_wrong_file(home: Path, text: str, says: str) -> None:
-    """Whatever is wrong in it, the message names the file and the key."""
-    path = config_path(environ(home))
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"source = '\xff'" if "xff" in text else text.encode())
-    with pytest.raises(ConfigError, match=says) as error:
-        read_config(environ(home))
-    assert str(path) in str(error.value)
+def test_who_says_where_the_repository_is(home: Path) -> None:
+    """The choice names its origin: the command line, a variable, a file, or the default."""
+
+    def origin(option: str | None = None, **more: str) -> str:
+        return choose_repository(option, environ(home, **more), read_config(environ(home))).origin
+
+    assert origin() == "default"
+    settings_say(home, "~/safe")
+    assert origin() == str(home / ".claude/memory/config/settings.json")
+    write(home, 'repository = "/x"\n')
+    assert origin() == str(config_path(environ(home)))
+    assert origin(ICC_STORE_REPO="/y") == "environment (ICC_STORE_REPO)"
+    assert origin("z") == "command line"
 
 
-def test_a_file_that_cannot_be_read(home: Path) -> None:
-    """A directory in its place is an error that names it."""
-    config_path(environ(home)).mkdir(parents=True)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        read_config(environ(home))
+def test_broken_settings_of_a_memory_hide_no_repository(home: Path) -> None:
+    """What a memory says badly counts as not said: the repository in the usual place is found."""
+    settings_say(home, "relative")
+    store = something_in(home / ".claude/memory/backups/store")
+    assert choice(home) == (store, False)
