@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 SUMS_NAME = b"SHA256SUMS"
 MANIFEST_NAME = b"manifest.json"
@@ -24,6 +24,17 @@ def sums_line(path: bytes, digest: bytes) -> bytes:
             path = path.replace(plain, escaped)
         return b"\\" + digest.hex().encode() + b"  " + path + b"\n"
     return digest.hex().encode() + b"  " + path + b"\n"
+
+
+def sums_of_directory(directory: bytes, names: Sequence[bytes], digests: Sequence[bytes]) -> bytes:
+    """The lines of files in one directory, in the order given."""
+    pairs = zip(names, digests, strict=True)
+    if not directory:
+        return b"".join([sums_line(name, digest) for name, digest in pairs if name not in NOT_LISTED])
+    if any(mark in part for part in (directory, b"".join(names)) for mark, _ in _ESCAPES):
+        return b"".join([sums_line(b"%b/%b" % (directory, name), digest) for name, digest in pairs])
+    # The same as above, for the names that most files have, in half the time.
+    return b"".join([b"%b  %b/%b\n" % (digest.hex().encode(), directory, name) for name, digest in pairs])
 
 
 def sums_text(files: Iterable[tuple[bytes, bytes]]) -> bytes:

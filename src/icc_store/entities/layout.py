@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 ENTITY_TYPES = ("Learning", "Pattern", "Project", "Knowledge")
 TOLERATED_TYPES = ("TaskLearning",)
@@ -47,21 +48,31 @@ _AREAS = {b"indexes": Area.INDEX, b"relationships": Area.RELATIONSHIP, b"config"
 
 def place_of(path: bytes) -> Place:
     """What a file of an icc memory is, by its stored path."""
-    parts = path.split(b"/")
-    name = parts[-1]
-    if is_leftover(name):
-        return Place(Area.LEFTOVER)
-    if not name.endswith(b".json") or len(parts) < 2:
-        return _OTHER
-    if parts[0] == b"entities":
-        if len(parts) == 2:
-            return Place(Area.INDEX) if name == INDEX_NAME else _OTHER
-        kind = parts[1].decode("utf-8", "replace")
-        if name == INDEX_NAME:
-            return Place(Area.INDEX, kind)
-        return Place(Area.ENTITY, kind, b"archive" in parts[2:-1])
-    area = _AREAS.get(parts[0])
-    return _OTHER if area is None else Place(area)
+    directory, _, name = path.rpartition(b"/")
+    if not name.endswith(b".json") or name[:1] == b".":
+        if is_leftover(name):
+            return Place(Area.LEFTOVER)
+        if not name.endswith(b".json"):
+            return _OTHER
+    entity, index = places_in(directory)
+    return index if name == INDEX_NAME else entity
+
+
+@lru_cache(maxsize=4096)
+def places_in(directory: bytes) -> tuple[Place, Place]:
+    """What a `.json` file in a directory is, and what one is that is called `index.json`.
+
+    Remembered, since all files of a directory ask the same.
+    """
+    top, *below = directory.split(b"/")
+    if top != b"entities":
+        area = _AREAS.get(top)
+        place = _OTHER if area is None else Place(area)
+        return place, place
+    if not below:
+        return _OTHER, Place(Area.INDEX)
+    kind = below[0].decode("utf-8", "replace")
+    return Place(Area.ENTITY, kind, b"archive" in below[1:]), Place(Area.INDEX, kind)
 
 
 def is_leftover(name: bytes) -> bool:

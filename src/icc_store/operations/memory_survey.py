@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from icc_store.entities.checksums import NOT_LISTED, sums_line
+from icc_store.entities.checksums import sums_of_directory
 from icc_store.entities.findings import Finding
 from icc_store.entities.layout import ENTITY_TYPES, Area, place_of
 from icc_store.entities.profiles import Profile
 from icc_store.ids import ObjectId
 from icc_store.model.content import content_bytes, plain_bytes
-from icc_store.model.entry import CHUNK, LIST, SIZE, Wire, entry_from_wire
-from icc_store.model.paths import display
+from icc_store.model.entry import CHUNK, LIST, NAME, SIZE, Wire, entry_from_wire
+from icc_store.model.paths import display, join
 from icc_store.model.tree import Objects
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.file_facts import Check, Fact
-from icc_store.operations.path_order import FactsOf, files_by_path
+from icc_store.operations.path_order import Batch, FactsOf, batches_by_path
 
 if TYPE_CHECKING:
     from icc_store.entities.cross_check import CrossCheck
@@ -60,14 +60,16 @@ def survey(
     look = _IccLook(objects) if profile.is_icc else _Look()
     listing = hashlib.sha256()
     files = size = 0
-    for path, wire, fact in files_by_path(objects, root, facts_of):
-        if fact is None:
-            fact = read_facts(objects, path, wire, look.check)
-        files += 1
-        size += wire[SIZE]
-        if path not in NOT_LISTED:
-            listing.update(sums_line(path, fact[0]))
-        look.at(path, wire, fact[1])
+    for batch in batches_by_path(objects, root, facts_of):
+        facts = batch.facts
+        if facts is None:
+            facts = [read_facts(objects, join(batch.directory, w[NAME]), w, look.check) for w in batch.wires]
+        names = [wire[NAME] for wire in batch.wires]
+        files += len(names)
+        size += sum([wire[SIZE] for wire in batch.wires])
+        listing.update(sums_of_directory(batch.directory, names, [digest for digest, _ in facts]))
+        look.at(batch, names, facts)
+        monitor.advance(len(names), 0, batch.directory)
     return Survey(
         entities=look.entities,
         files=files,
@@ -100,8 +102,8 @@ class _Look:
         self.entities: dict[str, int] = {}
         self.samples: list[tuple[bytes, Wire]] = []
 
-    def at(self, path: bytes, wire: Wire, note: Any) -> None:
-        """One file."""
+    def at(self, batch: Batch, names: list[bytes], facts: list[Fact]) -> None:
+        """Some files."""
 
     def findings(self) -> Iterator[Finding]:
         """What is wrong, once all files were seen."""
@@ -133,17 +135,19 @@ class _IccLook(_Look):
         self._compared: dict[bytes, Wire] = {}
         self._step = self._sound = 0
 
-    def at(self, path: bytes, wire: Wire, note: Any) -> None:
-        place = place_of(path)
-        facts = self._clean if note is None else self._from_wire(path, note)
-        self._found.extend(facts.findings)
-        self._cross.add(path, facts)
-        if place.area is Area.ENTITY:
-            self.entities[place.type] = self.entities.get(place.type, 0) + 1
-            if not facts.findings:
-                self._sample(path, wire)
-        elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
-            self._compared[path] = wire
+    def at(self, batch: Batch, names: list[bytes], facts: list[Fact]) -> None:
+        for wire, name, (_, note) in zip(batch.wires, names, facts, strict=True):
+            path = join(batch.directory, name)
+            place = place_of(path)
+            found = self._clean if note is None else self._from_wire(path, note)
+            self._found.extend(found.findings)
+            self._cross.add(path, found)
+            if place.area is Area.ENTITY:
+                self.entities[place.type] = self.entities.get(place.type, 0) + 1
+                if note is None:
+                    self._sample(path, wire)
+            elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
+                self._compared[path] = wire
 
     def findings(self) -> Iterator[Finding]:
         yield from self._found
