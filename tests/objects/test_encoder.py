@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import chunk_id
 from icc_store.ids import Kind
-from icc_store.limits import BLOCK_STORED_SIZE, KIB, MAX_OBJECTS_PER_BLOCK, SMALL_BLOCK_SIZE, WHOLE_FILE_SIZE
+from icc_store.limits import (
+    BLOCK_STORED_SIZE,
+    KIB,
+    MAX_OBJECTS_PER_BLOCK,
+    NO_COMPRESSION,
+    SMALL_BLOCK_SIZE,
+    WHOLE_FILE_SIZE,
+)
 from icc_store.objects.block import HEADER_SIZE, RAW, ZSTD, Frame, encode_block
 from icc_store.objects.encoder import Group, encode_frame, pack_blocks
 from tests.support.shelf import REPOSITORY, noise, plain_frame, words
@@ -46,6 +53,16 @@ def test_a_delta_of_noise_is_a_delta() -> None:
     frame = encode_frame(group(noise(3, 50_000) + b"tail", base=noise(3, 50_000)), 3)
     assert frame.bases
     assert len(frame.stored) < 60
+
+
+def test_without_compression_nothing_is_stored_twice_all_the_same() -> None:
+    """New content is kept as it is, in a block with others too; a changed object is still a delta."""
+    text = words(1, 5000)
+    frame = encode_frame(group(text), NO_COMPRESSION, ids=b"i" * 32)
+    assert (frame.codec, frame.stored) == (RAW, text)
+    delta = encode_frame(group(text + b"!", base=text), NO_COMPRESSION)
+    assert delta.bases
+    assert len(delta.stored) < 60
 
 
 def test_a_large_delta_searches_the_whole_base() -> None:

@@ -23,6 +23,7 @@ from icc_store.limits import (
     KIB,
     LARGE_DELTA_LEVEL,
     MAX_OBJECTS_PER_BLOCK,
+    NO_COMPRESSION,
     SMALL_BLOCK_SIZE,
     SMALL_BLOCK_TARGET,
 )
@@ -74,6 +75,7 @@ class Encoder:
     def frame(self, group: Group, ids: bytes = b"") -> Frame:
         """The frame of a group: as a delta when that pays, else compressed, else as it is.
 
+        Without compression a delta is still made: it is there to store nothing twice.
         `ids` are those of the block the frame will stand in, up to its own; trees and lists refer to many of them.
         """
         failure: Exception | None = None
@@ -94,7 +96,7 @@ class Encoder:
     def _smallest(self, group: Group, ids: bytes) -> Frame:
         plain = b"".join(group.parts)
         lengths = tuple(map(len, group.parts))
-        alone = self._compress(plain, self._level, ids)
+        alone = plain if self._level == NO_COMPRESSION else self._compress(plain, self._level, ids)
         codec = ZSTD_IDS if ids else ZSTD
         if group.bases:
             prefix = group.base_data + ids
