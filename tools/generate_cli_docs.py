@@ -57,7 +57,8 @@ or goes, not when one is added. `command` is the command's name. The other field
 - A path is a text. Bytes of it that are not UTF-8 are written `\\xNN`, and then the field `path_b64` (for a field of
   another name: that name and `_b64`) has all its bytes in base64.
 - A time is in UTC by RFC 3339 with nine digits after the point. Sizes are bytes.
-- With `--json-lines`, `ls`, `find`, `list` and `diff` print their rows alone, one JSON object per line.
+- With `--json-lines`, `ls`, `find`, `list`, `diff`, `history`, `blame` and `search` print their rows alone, one JSON
+  object per line.
 - When a command fails, the document has `error` (`class`, `message`, `hint`, `exit_code`): alone, or after the fields
   that were printed before.
 - With `--progress=json`, stderr has one JSON object per line whose `event` is `phase`, `progress`, `warning`, `note`

@@ -85,7 +85,7 @@ def test_diff_as_json(store: Program, source: Path) -> None:
     document = store.good("diff", "latest", "--content", "--json").document
     assert document["after"] is None
     assert document["before"]["name"] == "first"
-    assert set(document) - {"schema", "command"} == set(diff_command.DOCUMENT) - {"summary"}
+    assert set(document) - {"schema", "command"} == set(diff_command.DOCUMENT) - {"summary", "entities", "types"}
     for row in document["changes"]:
         assert set(row) <= set(diff_command.CHANGE)
     assert document["changes"][0]["diff"] == ["@@ -1 +1 @@", "-hello", "+hello again"]

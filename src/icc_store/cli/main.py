@@ -40,6 +40,9 @@ COMMANDS: dict[str, dict[str, str]] = {
         "cat": "Write a file of a snapshot to stdout.",
         "find": "Find paths in all snapshots.",
         "diff": "Show what changed between two snapshots, or since one.",
+        "history": "Show every version of an entity or file.",
+        "blame": "Show since when each field, item or line is there.",
+        "search": "Find entities, living or gone, that contain a text.",
         "stats": "Show what the repository holds and what it saves.",
     },
     "Get back": {

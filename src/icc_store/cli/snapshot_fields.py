@@ -29,6 +29,9 @@ ROW = {
 }
 """The fields of a snapshot in JSON, wherever one stands."""
 
+BRIEF = {"id": "the snapshot's id", "seq": "its number", "time": "when it was taken", "name": "its name"}
+"""The fields of a snapshot in JSON where it only says when something was."""
+
 _COLUMNS = (
     Column("ID"),
     Column("TIME"),
@@ -63,6 +66,12 @@ def snapshot_fields(snapshot: Snapshot) -> Document:
         "size": record.counters.size,
         "added": record.counters.added_stored,
     }
+
+
+def brief_fields(snapshot: Snapshot) -> Document:
+    """The fields of `BRIEF`."""
+    record = snapshot.record
+    return {"id": snapshot.id.hex(), "seq": record.seq, "time": utc_time(record.time_ns), "name": record.name}
 
 
 def snapshot_table(snapshots: Iterable[Snapshot], width: int | None) -> Iterator[str]:

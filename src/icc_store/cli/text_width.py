@@ -26,3 +26,8 @@ def display_width(text: str) -> int:
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
     )
+
+
+def shorten_start(text: str, width: int) -> str:
+    """The text, or as much of its end as fits with an ellipsis: for paths, whose end says most."""
+    return text if display_width(text) <= width else shorten(text[::-1], width)[::-1]

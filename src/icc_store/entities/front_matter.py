@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
 
 _FENCE = "---"
+_MAX_DEPTH = 64
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     """The fields of the front matter, and the text after it; no fields where there is none.
 
-    Raises ValueError for front matter that is not a YAML mapping. Dates come as text, as they are written.
+    Raises ValueError for front matter that is not a YAML mapping of plain values. Dates come as text, as written.
     """
     lines = text.removeprefix("\ufeff").splitlines(keepends=True)
     if not lines or lines[0].rstrip() != _FENCE:
@@ -24,6 +26,9 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     else:
         return {}, text
     try:
+        # What an alias stands for may hold aliases: ten lines can stand for millions of values, or for themselves.
+        if "*" in head and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(head, Loader=_Loader)):
+            raise ValueError("its front matter uses aliases")
         fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - a SafeLoader without dates
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -33,7 +38,22 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
         return {}, body
     if not isinstance(fields, dict):
         raise ValueError("its front matter is not a mapping")
-    return {str(name): value for name, value in fields.items()}, body
+    return {str(name): _plain(value, 1) for name, value in fields.items()}, body
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """The value with nothing in it that JSON does not have."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("its front matter is nested too deeply")
+    if isinstance(value, dict):
+        return {str(name): _plain(one, depth + 1) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, depth + 1) for one in value]
+    if isinstance(value, set):
+        return sorted(map(str, value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]

@@ -18,6 +18,12 @@ from icc_store.model.paths import display
 SECTION = "section "
 PREAMBLE = "text"
 """The field of what stands before the first heading."""
+MAX_DEPTH = 64
+"""Maps and lists within each other that a record may have, so that whoever goes through it may do so recursively."""
+
+
+class Lines(list[str]):
+    """Lines of text, in contrast to a list of items: blank ones and repeated ones count."""
 
 
 class RecordError(ValueError):
@@ -33,6 +39,23 @@ class Record:
     fields: dict[str, Any]
     """Everything in it, `id` and `type` included where the file has them."""
 
+    def flat(self) -> dict[str, Any]:
+        """The fields by dotted path, in order: `context.domain`. Values: scalars, lists, Lines, empty maps."""
+        found: dict[str, Any] = {}
+        _flatten("", self.fields, found)
+        return found
+
+
+def _flatten(prefix: str, fields: dict[str, Any], found: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict) and value:
+            _flatten(f"{path}.", value, found)
+            continue
+        while path in found:  # a name may have a dot in it
+            path += "'"
+        found[path] = value
+
 
 def read_records(form: RecordFormat, path: bytes, data: bytes) -> list[Record]:
     """The records of a file at a stored path. Raises RecordError."""
@@ -43,18 +66,34 @@ def read_records(form: RecordFormat, path: bytes, data: bytes) -> list[Record]:
     return [_line(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def read_object(data: bytes) -> dict[str, Any]:
+    """The JSON object in `data`. Raises RecordError, also for one that is nested more than MAX_DEPTH deep."""
     try:
         value = parse_json(data)
     except NotJson as error:
         raise RecordError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise RecordError("not a JSON object")
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deep(value):
+        raise RecordError("nested too deeply")
     return value
 
 
+def _is_deep(value: Any) -> bool:
+    """Whether there are more than MAX_DEPTH maps and lists within each other."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            one
+            for above in level
+            for one in (above.values() if isinstance(above, dict) else above)
+            if isinstance(one, dict | list)
+        ]
+    return bool(level)
+
+
 def _entity(path: bytes, data: bytes) -> Record:
-    fields = _parse(data)
+    fields = read_object(data)
     identity, kind = fields.get("id"), fields.get("type")
     return Record(
         identity if isinstance(identity, str) and identity else entity_id(path),
@@ -103,12 +142,12 @@ def _keep(found: dict[str, Any], title: str, lines: list[str]) -> None:
     while name in found:
         number += 1
         name = f"{title} ({number})"
-    found[name] = lines
+    found[name] = Lines(lines)
 
 
 def _line(number: int, data: bytes) -> Record:
     try:
-        fields = _parse(data)
+        fields = read_object(data)
     except RecordError as error:
         raise RecordError(f"line {number}: {error}") from None
     if fields.get("type") == "relation":

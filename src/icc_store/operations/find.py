@@ -2,8 +2,7 @@
 
 A pattern is matched name by name. One without a slash fits a name anywhere; one with a slash fits whole stored paths,
 and `**` in it stands for any directories. So what is left of the pattern in a directory is a set of places in it, and
-what matches below depends on nothing but that set and the directory's tree: both together are searched once, however
-many snapshots and paths lead there. Unchanged directories of a long history cost nothing.
+a directory's tree is searched once for each such set (operations/tree_search.py).
 """
 
 from __future__ import annotations
@@ -13,21 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
 
-from icc_store.errors import DamageError, UsageError
-from icc_store.ids import Kind, ObjectId
-from icc_store.limits import MAX_TREE_DEPTH
-from icc_store.model.entry import NAME, SUBTREE, Entry, entry_from_wire
-from icc_store.model.paths import join
+from icc_store.errors import UsageError
+from icc_store.model.entry import NAME, Entry, Wire, entry_from_wire
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
-from icc_store.model.tree import Objects, TreePart, parse_tree
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.tree_search import TreeSearch
 
 Places = int
 """Where in the pattern's names a directory stands: one bit for each place."""
-
-Match = tuple[bytes, Entry]
-"""Path from the directory that was searched, and what is there."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +54,17 @@ def find(
     repository: Repository, pattern: str, options: FindOptions = FindOptions(), *, monitor: Monitor = SILENT
 ) -> Findings:
     """Every version of every path that matches the pattern. Raises UsageError for a pattern that is none."""
-    search = _Search(repository.objects, Pattern(pattern, ignore_case=options.ignore_case))
+    glob = Pattern(pattern, ignore_case=options.ignore_case)
+
+    def look(wire: Wire, places: Places) -> tuple[Places | None, Entry | None]:
+        onwards, fits = glob.step(places, wire[NAME])
+        return onwards or None, entry_from_wire(wire) if fits else None
+
+    search = TreeSearch(repository.objects, look)
     snapshots = [one for one in repository.snapshots() if options.source in (None, one.record.source)]
     versions: dict[tuple[object, ...], tuple[bytes, Entry, list[Snapshot]]] = {}
     for snapshot in snapshots:
-        for path, entry in search.tree(snapshot.record.root):
+        for path, entry in search.tree(snapshot.record.root, glob.start):
             versions.setdefault(_version(path, entry), (path, entry, []))[2].append(snapshot)
         monitor.advance(1, 0, b"")
     found = [Version(path, entry, tuple(where)) for path, entry, where in versions.values()]
@@ -109,76 +108,6 @@ class Pattern:
             if matches is None and places >> place & 1:
                 places |= 1 << (place + 1)
         return places
-
-
-_Key = tuple[ObjectId, Places]
-
-
-class _Level:
-    """A tree that is being searched: what matches so far, and what is below it and not searched yet."""
-
-    def __init__(self, key: _Key) -> None:
-        self.key = key
-        self.matches: list[Match] = []
-        self.below: list[tuple[bytes, _Key]] = []
-        """Name (empty for a part of the same directory) and key of what is to be searched."""
-
-
-class _Search:
-    """Searches trees for one pattern and remembers the result for each. Not recursive: paths may be very long."""
-
-    def __init__(self, objects: Objects, pattern: Pattern) -> None:
-        self._objects = objects
-        self._pattern = pattern
-        self._known: dict[_Key, tuple[Match, ...]] = {}
-        self.damaged: list[tuple[bytes, str]] = []
-
-    def tree(self, root: ObjectId) -> tuple[Match, ...]:
-        """What matches below this root."""
-        top = (root, self._pattern.start)
-        levels = [self._open(top, [])]
-        while levels:
-            level = levels[-1]
-            if not level.below:
-                self._known[level.key] = tuple(level.matches)
-                levels.pop()
-                continue
-            name, key = level.below[-1]
-            known = self._known.get(key)
-            if known is None:
-                levels.append(self._open(key, levels))
-                continue
-            level.below.pop()
-            level.matches += [(name + b"/" + path, entry) for path, entry in known] if name else known
-        return self._known[top]
-
-    def _open(self, key: _Key, above: list[_Level]) -> _Level:
-        tree, places = key
-        level = _Level(key)
-        try:
-            if len(above) > 2 * MAX_TREE_DEPTH:
-                raise DamageError("it is deeper than any directory can be")
-            parsed = parse_tree(self._objects.get(tree, Kind.TREE))
-            if isinstance(parsed, TreePart):
-                self._look(parsed, places, level)
-            else:
-                level.below = [(b"", (part, places)) for _, part in parsed]
-        except DamageError as error:
-            path = b""
-            for one in above:
-                path = join(path, one.below[-1][0]) if one.below[-1][0] else path
-            self.damaged.append((path, error.message))
-        return level
-
-    def _look(self, part: TreePart, places: Places, level: _Level) -> None:
-        step = self._pattern.step
-        for wire in part.entries:
-            name = wire[NAME]
-            onwards, matches = step(places, name)
-            if matches:
-                level.matches.append((name, entry_from_wire(wire)))
-            if onwards and SUBTREE in wire:
-                level.below.append((name, (wire[SUBTREE], onwards)))
 
 
 def _version(path: bytes, entry: Entry) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TypeVar
 
 from icc_store.limits import MIB
 
@@ -25,6 +26,7 @@ _MAX_COMPARISONS = 4_000_000
 _BINARY_PROBE = 8192
 
 Opcode = tuple[str, int, int, int, int]
+Line = TypeVar("Line", bytes, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _opcodes(before: list[bytes], after: list[bytes]) -> list[Opcode]:
     """What is equal and what is replaced, in order, in the form of difflib."""
     opcodes: list[Opcode] = []
     i = j = 0
-    for start, other, length in _joined(_matches(before, after)):
+    for start, other, length in _joined(matching_lines(before, after)):
         if (start, other) != (i, j):
             opcodes.append(("replace", i, start, j, other))
         opcodes.append(("equal", start, start + length, other, other + length))
@@ -127,8 +129,8 @@ def _joined(matches: Iterator[tuple[int, int, int]]) -> Iterator[tuple[int, int,
         yield last
 
 
-def _matches(before: list[bytes], after: list[bytes]) -> Iterator[tuple[int, int, int]]:
-    """Blocks of equal lines: (start before, start after, length), in order."""
+def matching_lines(before: list[Line], after: list[Line]) -> Iterator[tuple[int, int, int]]:
+    """Blocks of equal lines: (start before, start after, length), in order. Blocks may touch."""
     i = j = 0
     for anchor_i, anchor_j in [*_anchors(before, after), (len(before), len(after))]:
         yield from _gap(before, (i, anchor_i), after, (j, anchor_j))
@@ -137,11 +139,11 @@ def _matches(before: list[bytes], after: list[bytes]) -> Iterator[tuple[int, int
         i, j = anchor_i + 1, anchor_j + 1
 
 
-def _anchors(before: list[bytes], after: list[bytes]) -> list[tuple[int, int]]:
+def _anchors(before: list[Line], after: list[Line]) -> list[tuple[int, int]]:
     """The longest run of lines that stand once on either side, in the same order on both."""
     once = {line for line, count in Counter(after).items() if count == 1}
     once &= {line for line, count in Counter(before).items() if count == 1}
-    where = {line: j for j, line in enumerate(after) if line in once}
+    where: dict[Line, int] = {line: j for j, line in enumerate(after) if line in once}
     ends: list[int] = []
     piles: list[tuple[int, int, int]] = []
     tops: list[int] = []
@@ -166,7 +168,7 @@ def _anchors(before: list[bytes], after: list[bytes]) -> list[tuple[int, int]]:
 
 
 def _gap(
-    before: list[bytes], olds: tuple[int, int], after: list[bytes], news: tuple[int, int]
+    before: list[Line], olds: tuple[int, int], after: list[Line], news: tuple[int, int]
 ) -> Iterator[tuple[int, int, int]]:
     """Blocks of equal lines between two anchors: at both ends, then whatever difflib finds in the middle."""
     (i1, i2), (j1, j2) = olds, news

@@ -11,12 +11,13 @@ import click
 from icc_store.cli import units
 from icc_store.cli.command import Command, source_option
 from icc_store.cli.context import Context
+from icc_store.cli.entity_changes import ENTITY, print_entities
 from icc_store.cli.entry_fields import type_name
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.settings import json_lines_option
 from icc_store.cli.snapshot_fields import ROW as SNAPSHOT
 from icc_store.cli.snapshot_fields import described, snapshot_fields
-from icc_store.errors import PartialResult
+from icc_store.errors import PartialResult, UsageError
 from icc_store.model.paths import display
 from icc_store.operations.changes import Change, ChangeKind, DiffOptions, DiffSummary, Side
 from icc_store.operations.resolve import resolve, stored_path
@@ -24,6 +25,7 @@ from icc_store.operations.resolve import resolve, stored_path
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
     from icc_store.model.repository import Repository
+    from icc_store.operations.entity_diff import EntityDiff
 
 CHANGE = {
     "path": "the stored path",
@@ -40,6 +42,8 @@ DOCUMENT = {
     "after": "the second snapshot, with the same fields; null for the live directory",
     "changes": CHANGE,
     "summary": "with --stat, and then without `changes`: how many of each change, added_size, removed_size, growth",
+    "entities": ENTITY,
+    "types": "with --entities, by type: how many were added, removed, changed and moved",
 }
 
 _SIGNS = {
@@ -59,11 +63,13 @@ _SIGNS = {
         "icc-store diff latest~1 latest --content",
         "icc-store diff 2026-11-01 friday --stat",
         "icc-store diff friday --path notes --path todo.md",
+        "icc-store diff latest~7 latest --entities",
     ),
 )
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="[B]", required=False)
 @click.option("--path", "paths", multiple=True, metavar="PATH", help="Only this, with all below; may be repeated.")
+@click.option("--entities", is_flag=True, help="Show which entities of a memory changed, and which fields of them.")
 @click.option("--content", is_flag=True, help="Show the lines that differ in text files.")
 @click.option("--stat", is_flag=True, help="Only count.")
 @click.option("--content-check", is_flag=True, help="Without B: read files whose size and time agree too.")
@@ -76,6 +82,7 @@ def command(
     before: str,
     after: str | None,
     paths: tuple[str, ...],
+    entities: bool,
     content: bool,
     stat: bool,
     content_check: bool,
@@ -84,8 +91,10 @@ def command(
     """Show what changed from snapshot A to snapshot B; without B, to the live directory.
 
     + added, - removed, M modified, T of another type, U other metadata, ! cannot be read. Of a directory with nothing
-    but another time only -v tells.
+    but another time only -v tells. With --entities: + added, - removed, M changed, > moved.
     """
+    if entities and content:
+        raise UsageError("--entities and --content are two ways to look at the same files", hint="choose one")
     with context.open(readonly=True) as repository:
         about = os.fsencode(paths[0]) if paths else None
         left = resolve(repository, before, source=source, path=about, monitor=context.monitor)
@@ -96,8 +105,11 @@ def command(
             content_check=content_check,
             directory_times=context.settings.verbose > 0,
         )
-        counted = _Counted(_changes(context, repository, (left, right), options))
         head = {"before": snapshot_fields(left), "after": snapshot_fields(right) if right else None}
+        if entities:
+            print_entities(context, _entity_changes(context, repository, (left, right), options), head, stat=stat)
+            return
+        counted = _Counted(_changes(context, repository, (left, right), options))
         if stat:
             for _ in counted:
                 pass
@@ -128,6 +140,18 @@ def _changes(
     if right is None:
         return diff_live(repository, left, options=options, monitor=context.monitor)
     return diff(repository, (left, right), options=options, monitor=context.monitor)
+
+
+def _entity_changes(
+    context: Context, repository: Repository, snapshots: tuple[Snapshot, Snapshot | None], options: DiffOptions
+) -> EntityDiff:
+    from icc_store.operations.entity_diff import entity_diff
+    from icc_store.operations.entity_diff_live import entity_diff_live
+
+    left, right = snapshots
+    if right is None:
+        return entity_diff_live(repository, left, options=options, monitor=context.monitor)
+    return entity_diff(repository, (left, right), options=options, monitor=context.monitor)
 
 
 class _Counted:
