@@ -214,7 +214,7 @@ class _Task:
             notes["incremental"] = self._parent.id.hex()
         if self._options.selection is not None and self._left_out is not None:
             notes["selection"] = self._options.selection.to_record()
-            notes["left_out"] = len(self._left_out.paths)
+            notes["left_out"] = self._left_out.files
         if self._excludes.withheld:
             notes["withheld"] = [path.decode("utf-8", "backslashreplace") for path in sorted(self._excludes.withheld)]
         return notes
