@@ -1,10 +1,12 @@
 """One regular file into the store: read it, notice when it changes meanwhile, keep what is new.
 
 A file that changes while it is read is read again, three times in all; then what was read last is kept and marked.
+So is one whose device fails; what a failing device gives at last is read twice.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -42,12 +44,14 @@ _LARGE_READ = 1 << 20
 class FileStore:
     """Stores files of one run."""
 
-    def __init__(self, adder: Adder, objects: Objects, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self, adder: Adder, objects: Objects, watcher: Watcher | None = None, reader: FileReader | None = None
+    ) -> None:
         self._watcher = watcher
         self._add = adder.add
         self._adder = adder
         self._objects = objects
-        self._reader = FileReader()
+        self._reader = reader or FileReader()
         self.read_bytes = 0
         self.unsettled = 0
         """Files that kept changing while they were read."""
@@ -55,8 +59,30 @@ class FileStore:
     def store(self, dir_fd: int, name: bytes, status: os.stat_result, earlier: Wire | None) -> Wire:
         """The entry of a regular file, its content stored. `earlier` is its entry in the snapshot before.
 
-        Raises OSError when it cannot be read.
+        Where the device fails it is read again, READ_TRIES times in all, and what it gives then is not believed before
+        it gave the same twice. Raises OSError when it cannot be read.
         """
+        failure: OSError | None = None
+        first: Wire | None = None
+        for _ in range(READ_TRIES):
+            try:
+                wire = self._read(dir_fd, name, status, earlier)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                failure = error
+                continue
+            if failure is None or FLAGS in wire:
+                return wire
+            if first is not None and (first.get(CHUNK), first.get(LIST)) != (wire.get(CHUNK), wire.get(LIST)):
+                raise OSError(errno.EIO, "reading it twice gave different bytes, though nobody changed it", name)
+            first = wire
+        if first is None:
+            raise failure or OSError(errno.EIO, os.strerror(errno.EIO), name)
+        return first
+
+    def _read(self, dir_fd: int, name: bytes, status: os.stat_result, earlier: Wire | None) -> Wire:
+        """Read a file until it does not change meanwhile."""
         wire: Wire = {}
         for _ in range(READ_TRIES):
             if status.st_size <= WHOLE_FILE_SIZE and not is_sparse(status):

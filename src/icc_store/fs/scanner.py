@@ -16,6 +16,7 @@ from typing import Any
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError
+from icc_store.fs.access import Access
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.file_store import FileStore
 from icc_store.fs.live_copies import SqliteCopies
@@ -55,6 +56,7 @@ class Scanner:
         self._copies = copies
         self._monitor = monitor
         self._metadata = MetadataReader()
+        self._access = Access(self._metadata)
         self._links: dict[tuple[int, int], bytes] = {}
         self._device = 0
         self.files = FileStore(run.writer, run.objects, watcher)
@@ -65,6 +67,7 @@ class Scanner:
     def scan(self, fd: int, stored: bytes) -> ObjectId:
         """Store the directory open at `fd`, stored under that path. Returns its tree. Raises OSError."""
         self._device = os.fstat(fd).st_dev
+        self._access.below(fd, stored)
         stack = DirectoryStack(fd)
         try:
             return run_nested(self._directory(stack, stored))
@@ -73,6 +76,7 @@ class Scanner:
 
     def one(self, fd: int, name: bytes, stored: bytes) -> Wire | None:
         """Store one name that is not a directory. None when it is a socket or cannot be read: see `problems`."""
+        self._access.below(fd, stored[: -len(name) - 1])
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         if status.st_mode & _TYPE == _SOCK:
             return None
@@ -106,8 +110,7 @@ class Scanner:
     def problem(self, path: bytes, error: OSError) -> None:
         """Note that something could not be stored; once per path."""
         if path not in self.problems:
-            message = error.strerror or str(error)
-            self.problems[path] = message
+            message = self.problems[path] = self._access.explain(path, error)
             self._monitor.warning(path, message)
 
     def _directory(self, stack: DirectoryStack, path: bytes) -> Nested[ObjectId]:
