@@ -11,14 +11,16 @@ from icc_store.errors import SourceError
 
 def memory_path(context: Context) -> Path:
     """The default memory. Raises SourceError naming the other memories of this machine when it is not there."""
-    from icc_store.fs.locations import default_memory, known_memories
+    from icc_store.fs.locations import default_memory
 
     home = home_directory(context.environ)
     memory = default_memory(home)
     if memory.is_dir():
         return memory
+    from icc_store.operations.profile_choice import known_memories
+
     known = known_memories(home, context.environ)
     if not known:
         raise SourceError(f"{memory} does not exist", hint="name what to back up: `icc-store snapshot PATH`")
-    commands = "; ".join(f"{each.name}: `icc-store snapshot {each.path}`" for each in known)
+    commands = "; ".join(f"{profile.title}: `icc-store snapshot {path}`" for profile, path in known)
     raise SourceError(f"{memory} does not exist; this machine has {commands}", hint="choose one of these")

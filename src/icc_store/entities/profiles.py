@@ -30,10 +30,8 @@ class Profile:
     title: str
     recognised_by: tuple[frozenset[bytes], ...] = ()
     """Names that stand in the root of such a memory; any of these sets is enough."""
-    home: str = ""
-    """Where it usually is, below the home directory."""
-    home_variable: str = ""
-    """The environment variable that moves it."""
+    homes: tuple[tuple[str, str], ...] = ()
+    """Where it usually is: below the home directory, or where an environment variable of that name says."""
     never_store: tuple[str, ...] = ()
     """Credentials and tokens."""
     skip: tuple[str, ...] = ()
@@ -70,15 +68,14 @@ PROFILES = (
         "icc",
         "the memory of this machine's agent",
         (frozenset((b"entities",)),),
-        home=".claude/memory",
+        homes=(("", ".claude/memory"),),
         databases=_DATABASES,
     ),
     Profile(
         "claude-code",
         "Claude Code",
         (frozenset((b"projects", b"settings.json")), frozenset((b"projects", b"history.jsonl"))),
-        home=".claude",
-        home_variable="CLAUDE_CONFIG_DIR",
+        homes=(("CLAUDE_CONFIG_DIR", ".claude"),),
         never_store=(".credentials.json",),
         skip=(
             "/debug/",
@@ -97,8 +94,7 @@ PROFILES = (
         "codex",
         "Codex",
         (frozenset((b"config.toml", b"sessions")), frozenset((b"sessions", b"auth.json"))),
-        home=".codex",
-        home_variable="CODEX_HOME",
+        homes=(("CODEX_HOME", ".codex"),),
         never_store=("auth.json", ".credentials.json"),
         databases=_DATABASES,
         markdown=r"AGENTS\.md|memories/.*\.md",
@@ -107,7 +103,7 @@ PROFILES = (
         "gemini",
         "Gemini CLI",
         (frozenset((b"GEMINI.md", b"settings.json")), frozenset((b"settings.json", b"oauth_creds.json"))),
-        home=".gemini",
+        homes=(("", ".gemini"),),
         never_store=("oauth_creds.json", "*-tokens.json", "google_accounts.json"),
         databases=_DATABASES,
         markdown=r"GEMINI\.md|tmp/[^/]+/memory/.*\.md",
@@ -116,8 +112,7 @@ PROFILES = (
         "basic-memory",
         "basic-memory",
         (frozenset((b"memory.db",)),),
-        home=".basic-memory",
-        home_variable="BASIC_MEMORY_HOME",
+        homes=(("", ".basic-memory"), ("BASIC_MEMORY_HOME", "basic-memory")),
         never_store=("basic-memory-cloud.json",),
         databases=_DATABASES,
         markdown=_ANY_MARKDOWN,
@@ -137,9 +132,6 @@ def recognise(names: Collection[bytes]) -> Profile:
     return GENERIC
 
 
-def usual_place(profile: Profile, home: Path, environ: Mapping[str, str]) -> Path | None:
-    """Where such a memory is on this machine, if it is there at all; None for a profile that has no usual place."""
-    moved = environ.get(profile.home_variable) if profile.home_variable else None
-    if moved:
-        return Path(moved)
-    return home / profile.home if profile.home else None
+def usual_places(profile: Profile, home: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Where memories of this kind are on a machine, whether or not one is there."""
+    return [Path(environ.get(variable) or home / below) for variable, below in profile.homes]
