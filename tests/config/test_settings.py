@@ -121,10 +121,20 @@ def test_levels() -> None:
 
 
 def test_what_is_made_of_them() -> None:
-    """Megabytes are MiB, threads are no more than there are cores, directories are paths."""
+    """Threads are no more than there are cores, directories are paths."""
     settings = held(None, ICC_STORE_PARALLEL_THREADS="256", ICC_STORE_TEMP_DIRECTORY="~/tmp")
-    assert (settings.min_free_bytes, settings.max_backup_bytes) == (500 * MIB, 100 * MIB)
     assert settings.threads == os.cpu_count()
     assert held(None, ICC_STORE_PARALLEL_THREADS="1").threads == 1
     assert settings.temporary == Path("/home/ada/tmp")
     assert settings.backups == Path("/home/ada/.claude/memory/backups")
+
+
+def test_bounds_made_for_memories_bind_nobody_else(memory: Path) -> None:
+    """500 MiB to be left free and a warning above 100 MiB are for memories; elsewhere they hold where somebody says so.
+
+    Megabytes are MiB.
+    """
+    assert (held(memory).min_free_bytes, held(memory).max_backup_bytes) == (500 * MIB, 100 * MIB)
+    assert (held(None).min_free_bytes, held(None).max_backup_bytes) == (0, None)
+    asked = held(None, ICC_STORE_MIN_FREE_SPACE_MB="7", ICC_STORE_MAX_BACKUP_SIZE_MB="8")
+    assert (asked.min_free_bytes, asked.max_backup_bytes) == (7 * MIB, 8 * MIB)

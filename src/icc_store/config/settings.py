@@ -53,6 +53,8 @@ class Settings(MemorySettings):
     origins: Mapping[str, str] = field(default_factory=dict)
     """Who says so, for each key that is not at its default."""
     problems: tuple[SettingProblem, ...] = ()
+    of_memory: bool = False
+    """Whether they are those of a memory, and not of any other directory."""
 
     def origin(self, key: str) -> str:
         """Who says so: a file, an environment variable, or `default`."""
@@ -74,13 +76,17 @@ class Settings(MemorySettings):
 
     @property
     def min_free_bytes(self) -> int:
-        """What must stay free on the repository's file system."""
-        return self.min_free_space_mb * MIB
+        """What must stay free on the repository's file system: for a memory, or where somebody asks for it."""
+        return self.min_free_space_mb * MIB if self._holds("min_free_space_mb") else 0
 
     @property
-    def max_backup_bytes(self) -> int:
-        """The size of a snapshot above which a warning is due."""
-        return self.max_backup_size_mb * MIB
+    def max_backup_bytes(self) -> int | None:
+        """The size of a snapshot above which a warning is due: for a memory, or where somebody asks for it."""
+        return self.max_backup_size_mb * MIB if self._holds("max_backup_size_mb") else None
+
+    def _holds(self, key: str) -> bool:
+        """Whether a bound holds here: its default is made for memories, and would be odd for a disk of videos."""
+        return self.of_memory or self.is_given(key)
 
     @property
     def backups(self) -> Path:
@@ -101,7 +107,8 @@ def settings_for(memory: Path | None, environ: Mapping[str, str], config: Config
     values: dict[str, Value] = {}
     origins: dict[str, str] = {}
     problems: list[SettingProblem] = []
-    if memory is not None and is_memory(memory):
+    of_memory = memory is not None and is_memory(memory)
+    if memory is not None and of_memory:
         for file in _settings_files(memory / "config"):
             found, wrong = _read(file)
             problems += [SettingProblem(file, key, message) for key, message in wrong.items()]
@@ -119,7 +126,7 @@ def settings_for(memory: Path | None, environ: Mapping[str, str], config: Config
     for key in ("backup_directory", "temp_directory"):
         values[key] = str(expand(str(values[key]), home))
     given: dict[str, Any] = dict(values)
-    return Settings(**given, origins=origins, problems=tuple(problems))
+    return Settings(**given, origins=origins, problems=tuple(problems), of_memory=of_memory)
 
 
 def is_memory(path: Path) -> bool:

@@ -16,7 +16,9 @@ from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
 from icc_store.cli.memory_report import MEMORY, memory_fields, memory_lines, memory_warnings, require_sound
 from icc_store.cli.output import warning_fields
+from icc_store.cli.snapshot_settings import by_settings, size_warnings
 from icc_store.config import home_directory
+from icc_store.config.settings import memory_among
 from icc_store.errors import PartialResult, UsageError
 
 if TYPE_CHECKING:
@@ -80,20 +82,28 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.pass_obj
 def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
     """Take a snapshot of PATHs; without any, of this machine's agent memory."""
+    from icc_store.model.cleanup_turn import is_due
     from icc_store.operations.snapshot import take_snapshot
 
     if given["stdin"] != bool(given["stdin_name"]):
         raise UsageError("--stdin and --stdin-name NAME go together")
     where = _paths(context, paths, given)
-    options = _options(context, given)
+    settings = context.memory_settings(memory_among(path.absolute() for path in where))
+    options = by_settings(_options(context, given), settings)
     stream = sys.stdin.buffer if given["stdin"] else None
     with context.open() if options.dry_run else context.open_or_make() as repository:
         result = take_snapshot(
             repository, where, options=options, stream=stream, monitor=context.monitor, clock=context.clock
         )
+        to_clean_up = not options.dry_run and settings.automatic_cleanup and is_due(repository, context.clock.now_ns())
     context.monitor.finish()
     context.output.emit("snapshot", _document(result), lambda: _lines(result, options), summary=True)
     context.output.warnings([*result.problems, *memory_warnings(result, verbose=context.settings.verbose > 0)])
+    context.output.warnings(size_warnings(result, settings))
+    if to_clean_up:
+        from icc_store.cli.cleanup import clean_up_after_snapshot  # once a day
+
+        clean_up_after_snapshot(context)
     require_sound(result)
     if result.problems:
         raise PartialResult(f"{units.plural(len(result.problems), 'file')} could not be read; the rest is stored")
