@@ -9,6 +9,7 @@ from typing import Any
 from icc_store.entities.findings import Finding, error, warning
 from icc_store.entities.json_text import parse_time
 from icc_store.entities.layout import ENTITY_TYPES, entity_id, place_of
+from icc_store.entities.moments import moment
 from icc_store.entities.schema import (
     CHOICE,
     COMMON_FIELDS,
@@ -81,13 +82,7 @@ def moment_of(value: Any) -> datetime | None:
     """The time in a field, also where it has no time zone; None for anything else."""
     if not isinstance(value, str):
         return None
-    time = parse_time(value)
-    if time is None:
-        try:
-            time = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    return time
+    return parse_time(value) or moment(value)
 
 
 def _misfit(path: bytes, name: str, field: Field, value: Any) -> Finding:

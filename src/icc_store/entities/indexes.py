@@ -23,6 +23,9 @@ from icc_store.entities.schema import ENTITY_FIELDS
 CONTENT, TAGS, DATES = (b"indexes/%s-index.json" % name for name in (b"content", b"tag", b"date"))
 
 _VERSION = "1.0"
+_LEVELS = 5
+"""How deep ids stand in an index, and a bit."""
+
 _KEPT = ("type", "created_at", "tags", "relevance_score")
 """The fields that indexes take as they are. All others of an entity are let go at once: 100,000 have 130 MB."""
 
@@ -103,10 +106,12 @@ def _refreshed(data: bytes | None, make: Callable[[Document], Document], head: D
     return data if _says_the_same(old, new) else format_json(new | {"last_updated": head["last_updated"]})
 
 
-def _says_the_same(one: Any, other: Any) -> bool:
+def _says_the_same(one: Any, other: Any, levels: int = _LEVELS) -> bool:
     """Whether two indexes are equal but for the order of names in an object or of texts in a list."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_says_the_same(value, other[name]) for name, value in one.items())
+    if levels and isinstance(one, dict) and isinstance(other, dict):
+        if one.keys() != other.keys():
+            return False
+        return all(_says_the_same(value, other[name], levels - 1) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list) and one != other:
         texts = all(isinstance(item, str) for item in (*one, *other))
         return texts and sorted(one) == sorted(other)
