@@ -17,7 +17,7 @@ from icc_store.model.tree import Objects
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.resolve import stored_path
-from icc_store.operations.stored_records import MAX_RECORD_FILE, as_records, content_key, stored_bytes
+from icc_store.operations.stored_records import MAX_RECORD_FILE, as_records, content_key, read_stored, stored_bytes
 from icc_store.operations.tree_search import TreeSearch
 
 _ENDINGS = (".json", ".md", ".jsonl")
@@ -48,14 +48,11 @@ def find_subject(
     Raises PathNotInSnapshot naming what is near, AmbiguousPath naming the candidates, UsageError for a path with `..`.
     """
     monitor.phase("search")
-    found = _by_path(objects, snapshots, what) or _by_stem(objects, snapshots, what)
+    found = _by_path(objects, snapshots, what) or _by_stem(objects, snapshots, what, profile)
     if found is None:
         found = _IdSearch(objects, profile, what).newest(snapshots)
     path, entry, at = found
-    form = profile.record_format(path)
-    if form is None:
-        return Subject(path, entry, None, "", at)
-    return Subject(path, entry, form, _record_id(objects, path, entry, form, what), at)
+    return Subject(path, entry, profile.record_format(path), _record_id(objects, path, entry, profile, what), at)
 
 
 _Place = tuple[bytes, Entry, int]
@@ -83,7 +80,7 @@ def _by_path(objects: Objects, snapshots: Sequence[Snapshot], what: str) -> _Pla
     return None
 
 
-def _by_stem(objects: Objects, snapshots: Sequence[Snapshot], what: str) -> _Place | None:
+def _by_stem(objects: Objects, snapshots: Sequence[Snapshot], what: str, profile: Profile) -> _Place | None:
     wanted = {f"{what}{ending}".encode("utf-8", "surrogateescape") for ending in _ENDINGS}
 
     def look(wire: Wire, _: int) -> tuple[int, Wire | None]:
@@ -93,6 +90,8 @@ def _by_stem(objects: Objects, snapshots: Sequence[Snapshot], what: str) -> _Pla
     for at, snapshot in _newest_first(snapshots):
         found = [(path, entry_from_wire(wire)) for path, wire in search.tree(snapshot.record.root, 0)]
         files = [(path, entry) for path, entry in found if entry.is_file]
+        if len(files) > 1:  # where names deceive, the ids in the files decide
+            files = [one for one in files if _record_id(objects, *one, profile, what) == what] or files
         if files:
             return *_only(files, what), at
     return None
@@ -107,17 +106,15 @@ def _only(files: Sequence[tuple[bytes, Entry]], what: str) -> tuple[bytes, Entry
     return files[0]
 
 
-def _record_id(objects: Objects, path: bytes, entry: Entry, form: RecordFormat, what: str) -> str:
+def _record_id(objects: Objects, path: bytes, entry: Entry, profile: Profile, what: str) -> str:
     """The id of the record in this file that is meant: the only one, or the one of that name; else none."""
-    if form is not RecordFormat.JSON_LINES and entry.size <= MAX_RECORD_FILE:
-        try:
-            records = as_records(path, stored_bytes(objects, entry), form).records
-        except DamageError:
-            records = ()  # the history tells of it
-        if records:
-            return records[0].id
-        return display(path.rpartition(b"/")[2]).removesuffix(".json")
-    return what if form is RecordFormat.JSON_LINES and not _names(path, what) else ""
+    form = profile.record_format(path)
+    if form is None:
+        return ""
+    if form is RecordFormat.JSON_LINES:
+        return "" if _names(path, what) else what
+    records = read_stored(objects, path, entry, form).records
+    return records[0].id if records else display(path.rpartition(b"/")[2]).removesuffix(".json")
 
 
 def _names(path: bytes, what: str) -> bool:
