@@ -8,7 +8,7 @@ import click
 import pytest
 
 from icc_store import errors
-from icc_store.cli.failures import as_error, exit_codes
+from icc_store.cli.failures import as_error, exit_codes, is_unexpected
 from icc_store.errors import BusyError, DiskFull, IccStoreError, Interrupted, UsageError
 
 
@@ -45,3 +45,23 @@ def test_every_exit_code_has_one_meaning() -> None:
     for one in vars(errors).values():
         if isinstance(one, type) and issubclass(one, IccStoreError):
             assert table[one.exit_code] == one.meaning
+
+
+@pytest.mark.parametrize(
+    ("problem", "unexpected"),
+    [
+        (BusyError("pid 7 has it"), False),
+        (KeyboardInterrupt(), False),
+        (click.UsageError("No such thing."), False),
+        (OSError(errno.ENOSPC, "No space left on device"), False),
+        (PermissionError(errno.EACCES, "Permission denied"), False),
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (MemoryError(), True),
+        (ValueError("oops"), True),
+        (SystemExit(7), True),
+    ],
+)
+def test_what_nobody_expected(problem: BaseException, unexpected: bool) -> None:
+    """A report is for mistakes of the program and failures of the machine, not for what a user can put right."""
+    assert is_unexpected(problem) is unexpected

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from icc_store.cli.context import Context
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+_OF_MISTAKES = frozenset((errno.EBADF, errno.EFAULT, errno.EINVAL, errno.EIO, errno.EMFILE, errno.ENFILE))
+"""What the system says when the program, or the machine, is at fault."""
 
 
 def exit_codes() -> dict[int, str]:
@@ -31,6 +33,8 @@ def report(problem: BaseException, context: Context) -> int:
         discard_stdout(context)  # whoever read our output has gone; there is nobody to tell
         return IccStoreError.exit_code
     error = as_error(problem)
+    if is_unexpected(problem):
+        error = _with_report(error, problem, context)
     try:
         context.stdout.flush()
         context.output.emit_error(context.command, error)
@@ -69,6 +73,25 @@ def as_error(problem: BaseException) -> IccStoreError:
         f"internal error: {type(problem).__name__}: {problem}",
         hint="this is a mistake in icc-store; -v shows where, please report it",
     )
+
+
+def is_unexpected(problem: BaseException) -> bool:
+    """Whether somebody will want to know how it came to that: no error of ours, no mistake or wish of the user's."""
+    if isinstance(problem, OSError):
+        return problem.errno in _OF_MISTAKES
+    return not isinstance(problem, IccStoreError | click.ClickException | click.exceptions.Abort | KeyboardInterrupt)
+
+
+def _with_report(error: IccStoreError, problem: BaseException, context: Context) -> IccStoreError:
+    """The same error, its hint naming the report that was written about it."""
+    try:
+        from icc_store.cli.failure_report import write
+
+        path = write(problem, context)
+    except Exception:  # noqa: BLE001 - a report that cannot be written must not hide what it was about
+        return error
+    hint = f"what was stored stays; {path} has what is known about it, please report it with that"
+    return type(error)(error.message, hint=hint)
 
 
 def _usage(problem: click.ClickException) -> UsageError:

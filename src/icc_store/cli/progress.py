@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import Any, TextIO
 
 from icc_store.cli.output import path_fields, to_json
@@ -16,6 +17,9 @@ from icc_store.monitor import Monitor
 _INTERVAL = 0.1
 """Seconds between two drawings; the first comes after five of them, so that quick commands draw nothing."""
 
+_REMEMBERED = 10
+"""Paths kept for a report on a failure."""
+
 _CLEAR = "\r\x1b[K"
 
 
@@ -26,6 +30,16 @@ class ProgressMonitor(Monitor):
         self._settings = settings
         self._stderr = stderr
         self._holder = ""
+        self.last_phase = ""
+        self.last_paths: deque[bytes] = deque(maxlen=_REMEMBERED)
+        """Where the operation has come to, should it fail."""
+
+    def phase(self, name: str) -> None:
+        self.last_phase = name
+
+    def advance(self, files: int, size: int, path: bytes) -> None:
+        if path:
+            self.last_paths.append(path)
 
     def warning(self, path: bytes, message: str) -> None:
         if self._settings.verbose:
@@ -63,11 +77,13 @@ class TerminalMonitor(ProgressMonitor):
         self.phase("")
 
     def phase(self, name: str) -> None:
+        super().phase(name)
         self._phase = name
         self._files = self._size = 0
         self._start = self._clock.monotonic()
 
     def advance(self, files: int, size: int, path: bytes) -> None:
+        super().advance(files, size, path)
         self._files += files
         self._size += size
         if self._clock.monotonic() >= self._next:
@@ -111,12 +127,14 @@ class JsonMonitor(ProgressMonitor):
         self._last: bytes | None = None
 
     def phase(self, name: str) -> None:
+        super().phase(name)
         self._progress()
         self._phase = name
         self._files = self._size = 0
         self._event("phase", phase=name)
 
     def advance(self, files: int, size: int, path: bytes) -> None:
+        super().advance(files, size, path)
         self._files += files
         self._size += size
         self._last = path
