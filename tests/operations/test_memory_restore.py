@@ -75,7 +75,7 @@ def test_a_complete_restore_is_the_state_of_the_snapshot(memory: Memory) -> None
     assert result.entities == {kind: number for kind, number in manifest["entities_by_type"].items() if number}
     assert result.present == result.entities
     assert result.failures == ()
-    assert result.new_findings == ()
+    assert result.findings == result.backup_findings
 
 
 def test_a_complete_restore_leaves_the_backups_of_a_memory(memory: Memory) -> None:
@@ -163,7 +163,7 @@ def test_findings_of_the_backup_stop_no_restore(memory: Memory) -> None:
     result = broken.restore()
     assert without_backups(memory.top) == before
     assert [one.path for one in result.findings if not one.field and one.severity == "error"] == [BETA.encode()]
-    assert result.new_findings == ()
+    assert {*result.findings} == {*result.backup_findings}
 
 
 def test_what_is_a_memory(memory: Memory, tmp_path: Path) -> None:

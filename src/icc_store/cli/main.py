@@ -47,6 +47,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "Get back": {
         "restore": "Restore a snapshot, or parts of it.",
+        "rollback": "Undo the last restore.",
         "export": "Write a snapshot as a tar archive.",
     },
     "Keep in order": {

@@ -30,14 +30,7 @@ from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import profile_of
-from icc_store.operations.memory_restore_check import (
-    Look,
-    check_backup,
-    compare,
-    look_over,
-    new_findings,
-    read_back,
-)
+from icc_store.operations.memory_restore_check import check_backup, compare, look_over, read_back
 from icc_store.operations.memory_restore_choice import EVERYTHING, Choice, chosen_paths, lying_elsewhere
 from icc_store.operations.memory_restore_files import memory_files, read_live, replace_live
 from icc_store.operations.memory_survey import Survey
@@ -110,8 +103,8 @@ class MemoryRestoreResult:
     """Entities that the memory has now, by type."""
     findings: tuple[Finding, ...]
     """What validation finds in the memory now."""
-    new_findings: tuple[Finding, ...]
-    """Those of them that were not in the snapshot when it was taken."""
+    backup_findings: tuple[Finding, ...] | None
+    """What it finds in the snapshot; None of a restore without a safety copy, which does not look."""
 
 
 def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
@@ -222,8 +215,7 @@ class _Restore:
         entities, digest = self._compare(result)
         mapped = self._map_paths()
         rebuilt = self._rebuild_indexes() if plan.rebuild_indexes else ()
-        self._monitor.phase("validate")
-        look: Look = look_over(self._target)
+        present, findings = look_over(self._target, monitor=self._monitor)
         return MemoryRestoreResult(
             files=result,
             failures=tuple(self._failures),
@@ -233,9 +225,9 @@ class _Restore:
             moved=plan.elsewhere,
             mapped=mapped,
             rebuilt=rebuilt,
-            present=look.entities,
-            findings=look.findings,
-            new_findings=new_findings(self._backup.findings, look.findings) if plan.safely else (),
+            present=present,
+            findings=findings,
+            backup_findings=self._backup.findings if plan.safely else None,
         )
 
     def _fail(self, failures: Sequence[Failure]) -> None:

@@ -11,28 +11,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from icc_store.clock import Clock
 from icc_store.entities.checksums import NOT_LISTED, sums_line
-from icc_store.entities.cross_check import CrossCheck
 from icc_store.entities.findings import Finding
 from icc_store.entities.layout import Area, place_of
 from icc_store.entities.profiles import BY_NAME
-from icc_store.entities.validate import CLEAN, check_file
 from icc_store.errors import DamageError
 from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.operations.manifest import notes_of
-from icc_store.operations.memory_restore_files import memory_files, read_live
 from icc_store.operations.memory_survey import Survey, survey
 from icc_store.operations.path_order import files_by_path
 from icc_store.operations.restore_plan import Failure
 from icc_store.operations.restore_safety import require_undamaged
+from icc_store.operations.validate import validate_directory
 
 
 def check_backup(repository: Repository, snapshot: Snapshot, *, monitor: Monitor, clock: Clock) -> Survey:
@@ -97,31 +94,9 @@ def compare(backup: Survey, snapshot: Snapshot, restored: Restored) -> list[Fail
     return failures
 
 
-@dataclass(frozen=True)
-class Look:
-    """A live memory as it is."""
-
-    entities: dict[str, int]
-    findings: tuple[Finding, ...]
-
-
-def look_over(target: Path) -> Look:
-    """Count and validate a live memory: every file by itself, and indexes and relationships against the entities."""
-    entities: Counter[str] = Counter()
-    findings: list[Finding] = []
-    cross = CrossCheck()
-    for path in sorted(memory_files(target)):
-        place = place_of(path)
-        if place.area is Area.ENTITY:
-            entities[place.type] += 1
-        facts = CLEAN if place.area is Area.OTHER else check_file(path, read_live(target, path))
-        findings += facts.findings
-        cross.add(path, facts)
-    findings += cross.findings(lambda path: read_live(target, path))
-    return Look(dict(sorted(entities.items())), tuple(findings))
-
-
-def new_findings(before: Iterable[Finding], after: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Those that were not there before."""
-    known = frozenset(before)
-    return tuple(one for one in after if one not in known)
+def look_over(target: Path, *, monitor: Monitor) -> tuple[dict[str, int], tuple[Finding, ...]]:
+    """Entities by type in a live memory, and what validation finds in it; nothing where there are no entities."""
+    if not (target / "entities").is_dir():
+        return {}, ()
+    found = validate_directory(target, "icc", monitor=monitor)
+    return {kind: number for kind, number in sorted(found.entities.items()) if number}, found.findings
