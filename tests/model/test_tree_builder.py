@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from icc_store.codec.hashing import object_id
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import MAX_TREE_DEPTH
-from icc_store.model.entry import MTIME, UID, Entry, Wire, entry_from_wire
+from icc_store.model.entry import HARD_LINK, MTIME, NAME, UID, Entry, Wire, entry_from_wire
 from icc_store.model.tree import TreePart, parse_tree, tree_entries
 from icc_store.model.tree_builder import Placed, TreeBuilder
 
@@ -143,3 +143,44 @@ def test_deep_trees_are_no_recursion() -> None:
     builder.put(path, placed(path))
     builder.finish()
     assert len(trees.data) == MAX_TREE_DEPTH - 1
+
+
+def test_a_directory_becomes_the_root() -> None:
+    """What is in it stands at the root, with the names of hard links' first members; its own entry is the root's."""
+    chance = random.Random(3)
+    inside = [b"a", b"d/b", b"d/e/c", b"link"]
+    chance.shuffle(inside)
+    roots = set()
+    for prefix in (b"", b"top/", b"one/two/"):
+        builder = TreeBuilder((trees := Trees()).add)
+        for path in inside:
+            entry = placed(prefix + path)
+            if path == b"link":
+                entry.wire[HARD_LINK] = prefix + b"a"
+            builder.put(prefix + path, entry)
+        builder.put(prefix.rstrip(b"/"), placed(prefix.rstrip(b"/"), stat.S_IFDIR, uid=5))
+        builder.enter(prefix.rstrip(b"/"))
+        top = builder.root()
+        assert top is not None
+        assert (top.wire[UID], top.wire[NAME]) == (5, b"")
+        root = builder.finish()
+        roots.add(root)
+        assert trees.paths(root)[b"link"].hard_link == b"a"
+    assert len(roots) == 1
+
+
+def test_names_and_removal() -> None:
+    """A directory tells its names and which are directories; a file can be taken out of the root."""
+    builder = TreeBuilder(Trees().add)
+    for path in (b"a", b"d/b", b"d/e/c"):
+        builder.put(path, placed(path))
+    assert builder.names() == {b"a": False, b"d": True}
+    assert builder.names(b"d") == {b"b": False, b"e": True}
+    builder.remove(b"a")
+    assert builder.names() == {b"d": True}
+    for missing in (b"a", b"d/b", b"x/y"):
+        with pytest.raises(KeyError):
+            builder.names(missing)
+    builder.enter(b"d")
+    assert builder.root() is None
+    assert builder.names() == {b"b": False, b"e": True}

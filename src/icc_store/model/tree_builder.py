@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.ids import ObjectId
 from icc_store.limits import GIB, MAX_TREE_DEPTH
-from icc_store.model.entry import GID, MODE, MTIME, NAME, SUBTREE, UID, Entry, Wire, in_order, with_storable_time
+from icc_store.model.entry import (
+    GID,
+    HARD_LINK,
+    MODE,
+    MTIME,
+    NAME,
+    SUBTREE,
+    UID,
+    Entry,
+    Wire,
+    in_order,
+    with_storable_time,
+)
 from icc_store.model.paths import display, parts
 from icc_store.model.tree import Owners, cut_points, join_parts, store_part
 
@@ -94,6 +106,35 @@ class TreeBuilder:
             node = node.below.get(name) if isinstance(node, _Directory) else None
         return _unpack(node) if isinstance(node, bytes) else None
 
+    def names(self, path: bytes = b"") -> dict[bytes, bool]:
+        """The names in a directory, and whether each is a directory itself. Raises KeyError where there is none."""
+        return {name: isinstance(item, _Directory) for name, item in self._directory(path).below.items()}
+
+    def enter(self, path: bytes) -> None:
+        """Make a directory the root; what is beside it is gone. Raises KeyError."""
+        if not path:
+            return
+        self._root = self._directory(path)
+        placed = _unpack(self._root.own)
+        self._root.own = _pack(replace(placed, wire=placed.wire | {NAME: b""}))
+        prefix = path + b"/"
+        waiting = [self._root]
+        while waiting:
+            directory = waiting.pop()
+            for name, item in directory.below.items():
+                if isinstance(item, _Directory):
+                    waiting.append(item)
+                    continue
+                placed = _unpack(item)
+                first = placed.wire.get(HARD_LINK, b"")
+                if first.startswith(prefix):
+                    placed.wire[HARD_LINK] = first.removeprefix(prefix)
+                    directory.below[name] = _pack(placed)
+
+    def remove(self, name: bytes) -> None:
+        """Take a file out of the root. Raises KeyError."""
+        del self._root.below[name]
+
     def root(self) -> Placed | None:
         """The entry placed at the root."""
         return None if self._root.made_up else _unpack(self._root.own)
@@ -123,6 +164,15 @@ class TreeBuilder:
             stored.append((names[start] if names else b"", store_part(wires, owners, self._add_tree)))
             start = end
         return join_parts(stored, self._add_tree)
+
+    def _directory(self, path: bytes) -> _Directory:
+        node = self._root
+        for name in parts(path):
+            below = node.below[name]
+            if not isinstance(below, _Directory):
+                raise KeyError(path)
+            node = below
+        return node
 
     def _parent(self, path: bytes, placed: Placed) -> _Directory:
         """The directory that a path is in; missing ones on the way are made up."""

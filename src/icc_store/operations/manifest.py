@@ -155,9 +155,14 @@ def rebuild_manifest(repository: Repository, snapshot: Snapshot, *, monitor: Mon
     found = survey(repository.objects, snapshot.record.root, profile, monitor=monitor)
     kept = {key: value for key, value in (notes_of(snapshot) or {}).items() if key != "error"}
     notes = kept | notes_of_survey(profile, found)
+    keep_notes(repository, snapshot, notes)
+    return found.findings
+
+
+def keep_notes(repository: Repository, snapshot: Snapshot, notes: Notes) -> None:
+    """Keep notes that were made when the snapshot was there already, as an annotation."""
     text = json.dumps(to_wire(notes), separators=(",", ":"), default=bytes.hex)
     repository.annotate(snapshot.id, Subject.MANIFEST, text)
-    return found.findings
 
 
 def profile_of(repository: Repository, snapshot: Snapshot) -> Profile:

@@ -2,7 +2,8 @@
 
 Contents go into the repository as they come; entries wait until the archive has ended well, so that a broken one
 leaves no snapshot. Names that would lead out of a directory are refused with the whole archive: one that holds such a
-name was made to deceive, or for another purpose than to be kept.
+name was made to deceive, or for another purpose than to be kept. The backup of a memory is unwrapped, and proven by
+its listing.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ import grp
 import hashlib
 import os
 import pwd
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.archive_stream import ArchiveReader
-from icc_store.codec.chunking import Stream
 from icc_store.codec.serial import pack
 from icc_store.codec.tar_header import DIRECTORY, LINK, REGULAR
 from icc_store.codec.tar_member import Member
@@ -27,10 +26,11 @@ from icc_store.codec.tar_reader import TarReader
 from icc_store.errors import ArchiveError, IccStoreError, SourceError
 from icc_store.fs.identity import host_name
 from icc_store.ids import Kind
-from icc_store.limits import DEFAULT_LEVEL, GIB, INLINE_XATTRS, WHOLE_FILE_SIZE
+from icc_store.limits import DEFAULT_LEVEL, INLINE_XATTRS, WHOLE_FILE_SIZE
 from icc_store.model.closure import closure_is_stored
+from icc_store.model.content import content_bytes, plain_bytes
 from icc_store.model.content_writer import store_stream
-from icc_store.model.entry import GID, HARD_LINK, NAME, SIZE, UID, Entry, Wire, in_order
+from icc_store.model.entry import CHUNK, GID, HARD_LINK, LIST, NAME, SIZE, UID, Entry, Wire, in_order
 from icc_store.model.paths import parts
 from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import CollectedMeanwhile, Repository, Run
@@ -38,12 +38,11 @@ from icc_store.model.tar_comment import Remarks, parse_remarks
 from icc_store.model.tar_entries import add_acls, entry_of
 from icc_store.model.tree_builder import Placed, TreeBuilder, shown
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.memory_import import TOO_LARGE, Papers, Warnings, memory_in, papers_of, settle
+from icc_store.operations.tar_import_content import MemberContent
 from icc_store.version import VERSION
 
 _TRIES = 5
-_LONGEST_HASHED_HOLE = 64 * GIB
-"""Only a digest makes anybody read a hole; a minute of hashing zeros is enough."""
-
 _LONGEST_NAME = 1024
 """Bytes. No Linux file system has names of more than 255 characters."""
 
@@ -61,19 +60,28 @@ class ImportOptions:
     threads: int | None = None
 
 
+PLAINLY = ImportOptions()
+
+
 @dataclass(frozen=True)
 class ImportResult:
     """The snapshot, and what could not be taken as the archive has it: paths and messages."""
 
     snapshot: Snapshot
-    warnings: tuple[tuple[bytes, str], ...]
+    warnings: Warnings
+    problems: Warnings = ()
+    """Files of a backup that are not what its listing says, or are missing."""
+    checked: int | None = None
+    """Files of a backup that are; None where there was no listing."""
+    below: bytes = b""
+    """The directories around a memory that were taken off."""
 
 
 def import_tar(
     repository: Repository,
     archive: Path | BinaryIO,
     *,
-    options: ImportOptions = ImportOptions(),
+    options: ImportOptions = PLAINLY,
     monitor: Monitor = SILENT,
     clock: Clock = SYSTEM_CLOCK,
 ) -> ImportResult:
@@ -88,10 +96,23 @@ def import_tar(
             stream: BinaryIO = archive.open("rb", buffering=0)
         except OSError as error:
             raise SourceError(f"{archive} cannot be read: {error.strerror}", hint="nothing was stored") from error
-        with stream, repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
-            return _Import(run, str(archive), options, monitor, clock).run(stream)
-    with repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
-        return _Import(run, "stdin", options, monitor, clock).run(archive)
+        with stream:
+            return _import(repository, str(archive), stream, options, monitor=monitor, clock=clock)
+    return _import(repository, "stdin", archive, options, monitor=monitor, clock=clock)
+
+
+def _import(
+    repository: Repository, name: str, stream: BinaryIO, options: ImportOptions, *, monitor: Monitor, clock: Clock
+) -> ImportResult:
+    with repository.adding(level=options.level, threads=options.threads) as run:
+        task = _Import(run, name, options, monitor, clock)
+        snapshot = task.run(stream)
+    warnings = tuple(task.warnings.items())
+    if task.below is None:
+        return ImportResult(snapshot, warnings)
+    proof = settle(repository, snapshot, task.papers, monitor=monitor)
+    settled = repository.snapshot(snapshot.id)
+    return ImportResult(settled, warnings + proof.warnings, proof.problems, proof.checked, task.below)
 
 
 class _Import:
@@ -105,10 +126,14 @@ class _Import:
         self._clock = clock
         self._started = clock.monotonic()
         self._builder = TreeBuilder(lambda data: run.writer.add(Kind.TREE, data))
-        self._warnings: dict[bytes, str] = {}
+        self._bare = False
+        self.warnings: dict[bytes, str] = {}
+        self.below: bytes | None = None
+        """The directories around the memory; None when there is none."""
+        self.papers = Papers()
         self._files = self._directories = self._others = self._size = self._read_bytes = 0
 
-    def run(self, stream: BinaryIO) -> ImportResult:
+    def run(self, stream: BinaryIO) -> Snapshot:
         def read(size: int) -> bytes:
             try:
                 return stream.read(size)
@@ -127,7 +152,9 @@ class _Import:
             raise ArchiveError(f"{self._name}, {where}: {error}", hint="no snapshot was made") from error
         if reader.trailing:
             self._warn(b"", f"{self._name} goes on after its end mark; what follows was not read")
-        return ImportResult(self._commit(), tuple(self._warnings.items()))
+        if not self._bare:
+            self._unwrap()
+        return self._commit()
 
     # ------------------------------------------------------------------ members
 
@@ -142,6 +169,7 @@ class _Import:
             self._monitor.advance(1, 0, path)
             return
         remarks = parse_remarks(member.records.get(b"comment", b""))
+        self._bare = self._bare or remarks.bare
         entry = entry_of(member, path.rpartition(b"/")[2])
         entry.flags, entry.digest, entry.kept = remarks.flags, remarks.digest, remarks.kept
         if remarks.first_name is not None:
@@ -181,7 +209,7 @@ class _Import:
             entry.chunk = self._run.writer.add(Kind.CHUNK, data)
             self._read_bytes += len(data)
         else:
-            content = _Content(member, reader, None if digest is None else digest.update)
+            content = MemberContent(member, reader, None if digest is None else digest.update)
             size = member.size if remarks.cut_as is None else remarks.cut_as
             entry.content_list, _ = store_stream(self._run.writer, self._run.objects, content.extents(), size=size)
             self._read_bytes += content.read_bytes
@@ -203,32 +231,61 @@ class _Import:
                 entry.xattrs_id = self._run.writer.add(Kind.XATTRS, packed)
 
     def _warn(self, path: bytes, message: str) -> None:
-        if path not in self._warnings:
-            self._warnings[path] = message
+        if path not in self.warnings:
+            self.warnings[path] = message
             self._monitor.warning(path, message)
+
+    # ------------------------------------------------------------------ the backup of a memory
+
+    def _unwrap(self) -> None:
+        """Make the memory in the archive, if there is one, the root, and take out what is the backup's own."""
+        self.below = memory_in(self._builder.names)
+        if self.below is None:
+            return
+        self._builder.enter(self.below)
+        self._run.writer.commit()  # so that it can be read
+        self.papers = papers_of(self._read)
+        for path, message in self.papers.warnings:
+            self._warn(path, message)
+        for name in self.papers.own:
+            placed = self._builder.get(name)
+            if placed is not None:
+                self._files -= 1
+                self._size -= placed.wire[SIZE]
+                self._builder.remove(name)
+
+    def _read(self, name: bytes, limit: int) -> bytes | None:
+        placed = self._builder.get(name)
+        if placed is None or SIZE not in placed.wire:
+            return None
+        wire = placed.wire
+        if wire[SIZE] > limit:
+            return TOO_LARGE
+        return b"".join(plain_bytes(content_bytes(self._run.objects, wire.get(CHUNK), wire.get(LIST))))
 
     # ------------------------------------------------------------------ the snapshot
 
     def _commit(self) -> Snapshot:
         self._monitor.phase("commit")
         run, options = self._run, self._options
+        time_ns = self.papers.claims.time_ns
         top = self._builder.root()
         root = self._builder.finish()
 
         def build(seq: int) -> SnapshotRecord:
             return SnapshotRecord(
                 seq=seq,
-                time_ns=self._clock.now_ns(),
+                time_ns=self._clock.now_ns() if time_ns is None else time_ns,
                 root=root,
                 source=options.source or f"import:{os.path.basename(self._name)}",
                 host=options.host or host_name(),
                 kind=SnapshotClass.IMPORT,
-                name=options.name,
+                name=options.name or self.papers.claims.name,
                 tags=tuple(dict.fromkeys(options.tags)),
                 note=options.note,
                 root_entry=None if top is None else _root_entry(top),
                 counters=self._counters(),
-                warnings=tuple(self._warnings.items())[:1000],
+                warnings=tuple(self.warnings.items())[:1000],
                 program=VERSION,
             )
 
@@ -254,53 +311,6 @@ class _Import:
             added_stored=added.stored_bytes,
             duration_ns=int((self._clock.monotonic() - self._started) * 1e9),
         )
-
-
-class _Content:
-    """The content of a member as `store_stream` wants it."""
-
-    def __init__(
-        self, member: Member, reader: TarReader, update: Callable[[bytes | memoryview], object] | None
-    ) -> None:
-        self._member = member
-        self._reader = reader
-        self._update = update
-        self._left = 0
-        self.read_bytes = 0
-
-    def extents(self) -> Iterator[Stream | int]:
-        at = 0
-        for offset, length in self._member.extents if self._member.extents is not None else [(0, self._member.size)]:
-            if offset > at:
-                yield self._hole(offset - at)
-            self._left = length
-            yield self
-            at = offset + length
-        if at < self._member.size:
-            yield self._hole(self._member.size - at)
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)[: self._left]
-        count = self._reader.readinto(view)
-        self._left -= count
-        self.read_bytes += count
-        if self._update is not None:
-            self._update(view[:count])
-        return count
-
-    def _hole(self, length: int) -> int:
-        if self._update is not None:
-            _update_with_zeros(self._update, length)
-        return length
-
-
-def _update_with_zeros(update: Callable[[bytes], object], length: int) -> None:
-    if length > _LONGEST_HASHED_HOLE:
-        raise ValueError("the digest of a file with so large a hole cannot be checked")
-    zeros = bytes(1 << 20)
-    while length > 0:
-        update(zeros[:length])
-        length -= len(zeros)
 
 
 def _stored_path(name: bytes) -> bytes:

@@ -15,7 +15,7 @@ from icc_store.cli.context import Context
 from icc_store.cli.output import Document, warning_fields
 from icc_store.cli.snapshot_fields import ROW, described, snapshot_fields
 from icc_store.codec.archive_stream import ArchiveFormat
-from icc_store.config import memory_directory, settings_for
+from icc_store.config import memory_directory
 from icc_store.errors import PartialResult, UsageError
 from icc_store.operations.resolve import resolve, stored_path
 
@@ -139,7 +139,7 @@ def _place(context: Context, found: Snapshot) -> Path:
     """Where backups of the snapshot's memory are kept, as its settings say now, or those of the usual memory."""
     taken_of = [Path(os.fsdecode(path)) for path in found.record.paths]
     memory = taken_of[0] if len(taken_of) == 1 and taken_of[0].is_dir() else memory_directory(context.environ)
-    return settings_for(memory, context.environ, context.config).backups
+    return context.memory_settings(memory).backups
 
 
 def _to_directory(
