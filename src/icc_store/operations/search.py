@@ -171,7 +171,7 @@ class _Contents:
         form = self._profile.record_format(path)
         if form is None:
             return path, None
-        if self.names is not None:
+        if self.names is not None and form is not RecordFormat.JSON_LINES:
             self.names.add((form, display(path).removesuffix(".md") if form is RecordFormat.MARKDOWN else _stem(path)))
         key = wire.get(CHUNK) or wire[LIST]
         found = self._known.get(key)
