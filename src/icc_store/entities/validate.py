@@ -61,7 +61,7 @@ CLEAN = FileFacts()
 
 def check_file(path: bytes, data: bytes) -> FileFacts:
     """What is wrong with a file of an icc memory, by its stored path and its content."""
-    # Of the 5,000 entities of a generated memory, 1.3 KB each, a sound one takes 2.3 us here; the second pass takes 17.
+    # Of the 5,000 entities of a generated memory, 1.3 KB each, a sound one takes 2.1 us here; the second pass takes 13.
     directory, _, name = path.rpartition(b"/")
     folder = _folder(directory)
     if folder is not None and name != INDEX_NAME:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,8 +67,8 @@ def fix_indexes(
     """Rebuild the index files of the icc memory in a directory, where they are not right.
 
     Each is replaced as a whole and keeps owner and mode. `options` are those of the snapshots, but for their names.
-    Raises SourceError for what is no icc memory, and for an index file that could not be stored before; TargetError
-    where one cannot be written.
+    Raises SourceError for what is no icc memory, for a directory or index file in it that cannot be read, and for an
+    index file that could not be stored before; TargetError where one cannot be written.
     """
     if not choose_memory(path, options.profile).is_icc:
         raise SourceError(f"{path} is not a memory of the icc layout", hint="only such memories have index files")
@@ -94,7 +95,16 @@ def fix_indexes(
 
 
 def _plan(root: Path, clock: Clock) -> _Plan:
-    existing = {path: read_live(root, path) for path in memory_files(root) if is_derived(path)}
+    existing: dict[bytes, bytes] = {}
+    try:
+        for path in memory_files(root):
+            if is_derived(path):
+                existing[path] = read_live(root, path)
+    except OSError as error:
+        where = os.fsdecode(error.filename) if error.filename else root
+        raise SourceError(
+            f"{where} cannot be read: {error.strerror}", hint="make it readable; no index file was changed"
+        ) from error
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now_ns() // _SECOND))
     made = rebuild(_entities(root), existing, now)
     contents = {path: data for path, data in made.items() if existing.get(path) != data}
