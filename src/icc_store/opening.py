@@ -25,6 +25,7 @@ from icc_store.store.locks import FileLock
 
 WRITE_LOCK = "write.lock"
 USE_LOCK = "use.lock"
+DUE_LOCK = "due.lock"
 
 
 def create_repository(path: Path) -> None:
@@ -97,6 +98,16 @@ def open_repository(
         repository = Repository(path, header, store, clock=clock)
         stack.callback(repository.objects.renew)
         yield repository
+
+
+@contextmanager
+def sole_keeper(path: Path) -> Iterator[None]:
+    """In the body, be the only process that does what is due in the repository at `path`.
+
+    Raises BusyError at once when another one is at it.
+    """
+    with FileLock(path / DUE_LOCK, timeout=0).held():
+        yield
 
 
 def _refuse_network(path: Path) -> None:

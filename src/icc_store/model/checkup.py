@@ -18,6 +18,7 @@ from icc_store.objects.records import append_record, copies, remove_record
 from icc_store.store.protocol import Table
 
 __all__ = (
+    "all_verified_ns",
     "annotation_rows",
     "copies",
     "disown",
@@ -60,6 +61,11 @@ def verified_ns(repository: Repository, snapshot: Snapshot) -> int | None:
     when, last = _all_verified(repository)
     times = [snapshot.verified_ns or 0, when if snapshot.record.seq <= last else 0]
     return max(times) or None
+
+
+def all_verified_ns(repository: Repository) -> int:
+    """When everything was last read and found whole; 0 for never."""
+    return _all_verified(repository)[0]
 
 
 def removals_so_far(repository: Repository) -> bytes:

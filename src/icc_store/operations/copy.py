@@ -25,6 +25,7 @@ from icc_store.model.maintenance import (
 )
 from icc_store.model.record import Annotation, unpack_annotation
 from icc_store.model.repository import Repository
+from icc_store.model.upkeep import KnownCopy, remember_copy
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block
 from icc_store.objects.index import pack_row, rows_into, unpack_row
@@ -56,8 +57,19 @@ def copy_repository(source: Repository, target: Repository, *, monitor: Monitor 
     task = _Copy(source, target, monitor)
     for attempt in range(_TRIES):
         if task.run(from_start=attempt > 0):
+            _remember(source, target, monitor)
             return CopyResult(task.snapshots, task.annotations, task.blocks, task.size)
     raise IccStoreError("gc kept moving what was to be copied", hint="run the command again")
+
+
+def _remember(source: Repository, target: Repository, monitor: Monitor) -> None:
+    """Note in the source where its copy is, for `health`."""
+    elsewhere = target.path.stat().st_dev != source.path.stat().st_dev
+    copy = KnownCopy(target.path.absolute(), source.clock.now_ns(), elsewhere)
+    try:
+        remember_copy(source, target.header.instance, copy)
+    except IccStoreError as error:  # read-only, full or busy is no reason to fail
+        monitor.note(f"that there is a copy is not noted in {source.path}: {error.message}")
 
 
 @dataclass(frozen=True)

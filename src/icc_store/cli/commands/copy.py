@@ -40,7 +40,7 @@ def command(context: Context, /, destination: str) -> None:
     from icc_store.operations.copy import copy_repository
 
     path = Path(destination)
-    with context.open(readonly=True) as source:
+    with context.open() as source:
         create_copy(path, source.header)
         with open_repository(path, monitor=context.monitor, clock=context.clock) as target:
             result = copy_repository(source, target, monitor=context.monitor)
