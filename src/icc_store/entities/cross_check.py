@@ -21,7 +21,7 @@ from icc_store.model.paths import display
 _NAMED = 5
 """How many ids a message names."""
 
-_TOP_FOLDERS = frozenset((b"entities", b"relationships", b"indexes", b"config", *NEVER_IN_A_MEMORY))
+_TOP_FOLDERS = frozenset((b"", b"entities", b"relationships", b"indexes", b"config", *NEVER_IN_A_MEMORY))
 _FOLDERS = {
     b"Pattern": frozenset((b"success", b"error", b"process")),
     b"Project": frozenset((b"current",)),
@@ -43,7 +43,8 @@ class CrossCheck:
         """Each id with the directory of its file."""
         self._renamed: dict[str, bytes] = {}
         """Paths of files that are not called like the id in them."""
-        self._directories: dict[bytes, bytes] = {}
+        self._directories: dict[bytes, tuple[bytes, bytes]] = {}
+        """Each directory with itself, the one object that stands for it, and with its unknown folder."""
         self._strange: dict[bytes, int] = {}
         """Unknown folders, with how many files each has."""
         self._twice: list[tuple[str, bytes]] = []
@@ -56,8 +57,10 @@ class CrossCheck:
     def add(self, path: bytes, facts: FileFacts) -> None:
         """A regular file, and what `check_file` said of it."""
         directory = path.rpartition(b"/")[0]
-        directory = self._directories.setdefault(directory, directory)
-        strange = _strange_folder(path)
+        known = self._directories.get(directory)
+        if known is None:
+            known = self._directories[directory] = (directory, _strange_folder(directory))
+        directory, strange = known
         if strange:
             self._strange[strange] = self._strange.get(strange, 0) + 1
         area = place_of(path).area
@@ -112,7 +115,7 @@ class CrossCheck:
 
     def _count(self) -> dict[str, set[str]]:
         """The ids by the type of their folder, and all of them under an empty one."""
-        types: dict[bytes, str] = {one: place_of(one + b"/x.json").type for one in self._directories.values()}
+        types: dict[bytes, str] = {one: place_of(one + b"/x.json").type for one in self._directories}
         ids: dict[str, set[str]] = {"": set(self._homes)}
         for identity, directory in self._homes.items():
             ids.setdefault(types[directory], set()).add(identity)
@@ -164,18 +167,16 @@ class CrossCheck:
             yield warning(path, index.count_field, f"says {index.count}; this index lists {index.counted}")
 
 
-def _strange_folder(path: bytes) -> bytes:
-    """The folder of a file that the memory system does not know; empty where it knows all of them."""
-    parts = path.split(b"/", 3)
-    if len(parts) == 1:
-        return b""
+def _strange_folder(directory: bytes) -> bytes:
+    """The folder, itself or above, that the memory system does not know; empty where it knows all of them."""
+    parts = directory.split(b"/", 3)
     if parts[0] not in _TOP_FOLDERS:
         return parts[0]
-    if parts[0] != b"entities" or len(parts) == 2:
+    if parts[0] != b"entities" or len(parts) == 1:
         return b""
     if parts[1].decode("utf-8", "replace") not in ENTITY_FIELDS:
         return b"/".join(parts[:2])
-    if len(parts) == 3 or _YEAR_OR_ARCHIVE.fullmatch(parts[2]) or parts[2] in _FOLDERS.get(parts[1], ()):
+    if len(parts) == 2 or _YEAR_OR_ARCHIVE.fullmatch(parts[2]) or parts[2] in _FOLDERS.get(parts[1], ()):
         return b""
     return b"/".join(parts[:3])
 
