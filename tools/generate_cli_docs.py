@@ -41,11 +41,11 @@ more digits of one, a name (the newest of that name), or a local time (`2026-11-
 or before). `latest` and times look at full snapshots of one source; where there are several, `--source` says which.
 
 Which repository: `--repo`, else `ICC_STORE_REPO`, else `repository` in `config.toml` (in `$XDG_CONFIG_HOME/icc-store`),
-else the one in `~/.claude/memory/backups/store` or in `$XDG_DATA_HOME/icc-store/store`. Only a default one is made at
-first use; any other needs `icc-store init`, so that a typo never starts an empty repository.
+else `store` in the memory's `backup_directory` (`~/.claude/memory/backups`) or in `$XDG_DATA_HOME/icc-store`. Only a
+default one is made at first use; any other needs `icc-store init`, so that a typo never starts an empty repository.
 
-`config.toml` knows three keys, all of them texts: `repository` (an absolute path, or one that starts with `~/`),
-`source` and `host` (what `--source` and `--host` of a snapshot are when they are not given).
+`config.toml` holds `repository` (an absolute path, or one that starts with `~/`), `source` and `host` (what `--source`
+and `--host` of a snapshot are when they are not given), and the settings of a memory: see [settings](settings.md).
 """
 
 JSON = """\

@@ -81,3 +81,12 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
             assert not left.exists()
         assert used.exists()
         assert other.exists()
+
+
+def test_not_where_others_could_meddle_with_it(tmp_path: Path) -> None:
+    """A place that everybody may write to is refused, and nothing is made in it."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(TargetError, match="others may write"), private_directory(tmp_path / "shared", 0):
+        pass
+    assert list((tmp_path / "shared").iterdir()) == []

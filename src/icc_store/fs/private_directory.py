@@ -15,8 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.errors import DiskFull, TargetError
+from icc_store.errors import DiskFull
 from icc_store.fs.removal import remove
+from icc_store.fs.temporary import open_place
 
 _PREFIX = b"icc-store-private-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -29,7 +30,7 @@ _ABANDONED_NS = 3_600_000_000_000
 def private_directory(place: Path, size: int, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Path]:
     """A new directory in `place`, which is made when it is missing; gone when the body is left.
 
-    Raises DiskFull when there is no room for `size` bytes, TargetError when `place` cannot be written to.
+    Raises DiskFull when there is no room for `size` bytes, TargetError when `place` is not this user's alone.
     """
     parent = _open(place, size)
     name = _PREFIX + os.urandom(16).hex().encode()
@@ -52,13 +53,7 @@ def private_directory(place: Path, size: int, *, clock: Clock = SYSTEM_CLOCK) ->
 
 
 def _open(place: Path, size: int) -> int:
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise TargetError(
-            f"{place} cannot hold temporary files: {error.strerror}", hint="name another by --temp-directory"
-        ) from error
+    descriptor = open_place(place)
     status = os.fstatvfs(descriptor)
     room = status.f_bavail * status.f_frsize
     if room < size:
