@@ -58,8 +58,9 @@ def _line(change: FieldChange, room: int) -> str:
         return f"{field} reordered"
     if kind is FieldChangeKind.CHANGED:
         before, after = _value(change.before), _value(change.after)
-        each = max(_LONG_NAME, (room - display_width(field) - len("  -> ")) // 2)
-        return f"{field} {shorten(before, each)} -> {shorten(after, each)}"
+        both = max(2 * _LONG_NAME, room - display_width(field) - len("  -> "))
+        before = shorten(before, max(both // 2, both - display_width(after)))
+        return f"{field} {before} -> {shorten(after, both - display_width(before))}"
     counts = [f"{sign}{len(items)}" for sign, items in (("+", change.added), ("-", change.removed)) if items]
     if kind is FieldChangeKind.LINES:
         return f"{field}: {' '.join(counts)} lines"
