@@ -16,7 +16,7 @@ from icc_store.model.tree import find_entry
 from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.drill import DrillResult, drill, newest_of_each_source
-from icc_store.operations.manifest import manifest_of
+from icc_store.operations.manifest import keep_notes, manifest_of, notes_of
 from icc_store.operations.verify import verify
 from tests.support.damage import block_of, damage_block
 from tests.support.live import NOW, fill, new_clock, snap
@@ -66,6 +66,23 @@ def test_a_memory_is_compared_with_its_manifest(repository: Repository, tmp_path
     result = drill(repository, snapshot, place)
     assert result.failure == ""
     assert result.hash_found == result.hash_expected == manifest["integrity_hash"]
+    assert result.errors == 0
+
+
+def test_a_memory_that_was_broken_comes_back_broken(repository: Repository, tmp_path: Path, place: Path) -> None:
+    """What was wrong in it when it was stored is told, and no failure of the drill."""
+    fill(tmp_path / "memory", MEMORY | {"entities/Learning/2025/06/Learning-x-20250603.json": b"{cut"})
+    result = drill(repository, snap(repository, tmp_path / "memory"), place)
+    assert (result.failure, result.errors) == ("", 1)
+
+
+def test_other_counts_are_a_failure(repository: Repository, tmp_path: Path, place: Path) -> None:
+    """Where the manifest counts other entities than came back, the drill has failed and says both."""
+    fill(tmp_path / "memory", MEMORY)
+    snapshot = snap(repository, tmp_path / "memory")
+    keep_notes(repository, snapshot, {**(notes_of(snapshot) or {}), "entities": {"Learning": 7}})
+    wrong = repository.snapshot(snapshot.id)
+    assert "'Learning': 7" in drill(repository, wrong, place).failure
 
 
 def test_another_hash_is_a_failure(repository: Repository, tmp_path: Path, place: Path) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.entities.checksums import integrity_hash, sums_text
+from icc_store.entities.profiles import BY_NAME
 from icc_store.errors import IccStoreError
 from icc_store.fs.private_directory import private_directory
 from icc_store.ids import ObjectId
@@ -25,6 +27,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import manifest_of
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import Failure, RestoreOptions
+from icc_store.operations.validate import validate_directory
 
 _SUSPECT = "a drill could not restore all of it"
 _BYTES_AROUND_A_FILE = 4096
@@ -46,6 +49,10 @@ class DrillResult:
     """The integrity hash of the manifest; empty without one."""
     hash_found: str
     """The same of what was restored; empty when there was nothing to compare with."""
+    miscounted: str
+    """How the entities that came back differ from those the manifest counts; empty when they do not."""
+    errors: int | None
+    """What validation of the restored memory calls errors, as they were when it was stored; None of other snapshots."""
     duration_ns: int
 
     @property
@@ -57,7 +64,17 @@ class DrillResult:
             return f"{display(first.path) or 'its root'}: {first.message}{more}"
         if self.hash_found != self.hash_expected:
             return f"the integrity hash is {self.hash_found}, and the manifest says {self.hash_expected}"
-        return ""
+        return self.miscounted
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What a restored memory says of itself, beside its manifest."""
+
+    hash_expected: str = ""
+    hash_found: str = ""
+    miscounted: str = ""
+    errors: int | None = None
 
 
 def newest_of_each_source(repository: Repository, source: str | None = None) -> list[Snapshot]:
@@ -89,22 +106,38 @@ def drill(
         done = restore(
             repository, snapshot, options=RestoreOptions(target=target, verify=True), monitor=monitor, clock=clock
         )
-        manifest = manifest_of(snapshot)
-        expected = str(manifest["integrity_hash"]) if manifest else ""
-        monitor.phase("hash")
-        found = integrity_hash(_listing(target)) if expected and not done.failures else ""
+        memory = _Memory() if done.failures else _look_at(target, snapshot, monitor)
     result = DrillResult(
         snapshot=snapshot,
         place=private,
         files=done.checked or 0,
         size=done.size,
         failures=done.failures,
-        hash_expected=expected,
-        hash_found=found,
+        **vars(memory),
         duration_ns=int((clock.monotonic() - started) * 1e9),
     )
     _remember(repository, result, monitor)
     return result
+
+
+def _look_at(target: Path, snapshot: Snapshot, monitor: Monitor) -> _Memory:
+    """Compare a restored memory with its manifest, if it has one, and validate it."""
+    manifest = manifest_of(snapshot)
+    if manifest is None:
+        return _Memory()
+    monitor.phase("hash")
+    found = integrity_hash(_listing(target))
+    profile = manifest["icc_store"]["profile"]
+    if not BY_NAME[profile].is_icc:
+        return _Memory(manifest["integrity_hash"], found)
+    checked = validate_directory(target, profile, monitor=monitor)
+    there, counted = (_present(counts) for counts in (checked.entities, manifest["entities_by_type"]))
+    miscounted = "" if there == counted else f"entities came back as {there}, and the manifest counts {counted}"
+    return _Memory(manifest["integrity_hash"], found, miscounted, checked.errors)
+
+
+def _present(counts: Mapping[str, int]) -> dict[str, int]:
+    return {kind: number for kind, number in counts.items() if number}
 
 
 def _listing(top: Path) -> bytes:

@@ -34,6 +34,7 @@ DOCUMENT = {
         "failures": "path, message and damage of each file that did not come back",
         "hash_expected": "the integrity hash of its manifest, empty without one",
         "hash_found": "the same of what was restored",
+        "errors": "errors that validation finds in a restored memory, stored as they were; null of other snapshots",
         "duration_ns": "how long it took",
     }
 }
@@ -110,6 +111,7 @@ def _fields(result: DrillResult, now: Snapshot) -> Document:
         ],
         "hash_expected": result.hash_expected,
         "hash_found": result.hash_found,
+        "errors": result.errors,
         "duration_ns": result.duration_ns,
     }
 
@@ -118,12 +120,14 @@ def _lines(results: list[DrillResult]) -> Iterator[str]:
     for result in results:
         verdict = "came back as it was" if not result.failure else "DID NOT come back as it was"
         yield f"snapshot {described(result.snapshot)}: {verdict}"
-        hashed = ", integrity hash as in the manifest" if result.hash_expected and not result.failure else ""
+        hashed = ", integrity hash and counts as in the manifest" if result.hash_expected and not result.failure else ""
         took = units.duration(result.duration_ns)
         yield (
             f"  {units.plural(result.files, 'path')}, {units.size(result.size)}, read back and compared{hashed}; {took}"
         )
         for each in result.failures:
             yield f"  {display(each.path) or '.'}: {each.message}"
+        if result.errors:
+            yield f"  {units.plural(result.errors, 'error')} in the memory, stored as they were; `icc-store validate`"
         if result.failure and not result.failures:
             yield f"  {result.failure}"
