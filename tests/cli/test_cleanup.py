@@ -261,3 +261,28 @@ def test_low_relevance_is_left_out_only_where_that_is_said(program: Program, mem
     found = program.good("ls", "--recursive", second["id"]).out
     assert "Learning-x-20250102.json" in found
     assert "Learning-x-20250101.json" not in found
+
+
+def test_incremental_ones_can_be_ruled_out(program: Program, memory: Path) -> None:
+    """`incremental_backup_enabled` false: `--incremental` is refused and the file that says so named."""
+    said = settings(memory, incremental_backup_enabled=False)
+    snapshot(program, memory)
+    done = program("snapshot", memory, "--source", "mine", "--incremental")
+    assert done.code == 2
+    assert f"incremental_backup_enabled is false ({said})" in done.err
+    settings(memory)
+    snapshot(program, memory, "--incremental")
+
+
+def test_what_the_command_line_selects_comes_first(program: Program, memory: Path) -> None:
+    """With low relevance left out by settings, a score on the command line counts instead; other choices add to it."""
+    settings(memory, include_low_relevance=False, min_relevance_score=0.5)
+
+    def entities(*options: str) -> list[str]:
+        made = snapshot(program, memory, "--json", *options).document["id"]
+        listed = program.good("ls", "--recursive", made).out.split()
+        return [line.rpartition("/")[2] for line in listed if "Learning-" in line]
+
+    assert len(entities("--min-relevance", "0.05")) == 2
+    assert entities("--types", "Learning") == ["Learning-x-20250102.json"]
+    assert entities("--config-only") == []
