@@ -11,7 +11,7 @@ import pytest
 
 from icc_store.clock import FixedClock
 from icc_store.entities.path_map import parse_path_map
-from icc_store.errors import PathNotInSnapshot, UsageError
+from icc_store.errors import PathNotInSnapshot, ReadOnlyRepository, UsageError
 from icc_store.model.record import SnapshotClass
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.manifest import manifest_of
@@ -133,6 +133,21 @@ def test_where_nothing_is_there_is_nothing_to_copy(memory: Memory, tmp_path: Pat
     assert result.safety is None
     assert result.digest is not None
     assert facts(tmp_path / "new").keys() == {path for path in without_backups(memory.top) if path[:6] != b"safety"}
+
+
+def test_a_repository_that_can_only_be_read_is_enough(memory: Memory, tmp_path: Path) -> None:
+    """From a medium that cannot be written to a memory comes back whole; over another one it needs --no-safety."""
+    write(tmp_path / "other", {BETA: b"{}"})
+    memory.repository.store.close()
+    with open_repository(memory.top / STORE, readonly=True, clock=FixedClock(NOW)) as repository:
+        copy = Memory(memory.top, repository, memory.snapshot)
+        assert copy.restore(files=RestoreOptions(tmp_path / "new")).digest is not None
+        with pytest.raises(ReadOnlyRepository, match=r"no safety copy of .*nothing was restored") as told:
+            copy.restore(files=RestoreOptions(tmp_path / "other"))
+        assert "--no-safety" in str(told.value)
+        assert (tmp_path / "other" / BETA).read_bytes() == b"{}"
+        copy.restore(files=RestoreOptions(tmp_path / "other"), safely=False)
+        assert (tmp_path / "other" / BETA).read_bytes() == FILES[BETA]
 
 
 def test_a_directory_of_other_things_is_not_mirrored(memory: Memory, tmp_path: Path) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,16 +16,9 @@ from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.restore_planner import plan_restore
 from tests.support.compare import facts
+from tests.support.databases import make_database, used_database
 from tests.support.live import on_disk, put, snap
 from tests.support.restoring import back
-
-_USER = """
-import sqlite3, sys
-database = sqlite3.connect(sys.argv[1], isolation_level=None)
-database.execute("begin immediate" if sys.argv[2] == "transaction" else "insert into t values (2)")
-print("ready", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture
@@ -38,36 +28,15 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
         yield opened
 
 
-def make(path: Path, *, wal: bool) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    database = sqlite3.connect(path, isolation_level=None)
-    database.execute("create table t (x)")
-    database.execute("insert into t values (1)")
-    if wal:
-        database.execute("pragma journal_mode=wal")
-    database.close()
-
-
-@contextmanager
-def used(path: Path, how: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the database open: in a write transaction, or after one, in WAL mode."""
-    command = [sys.executable, "-c", _USER, str(path), how]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-        process.communicate()
-
-
 @pytest.mark.parametrize("wal", [True, False])
 def test_a_database_in_use_is_not_written_over(repository: Repository, tmp_path: Path, wal: bool) -> None:
     """The message names the file and the process, nothing at all is changed, and afterwards the restore works."""
     home = tmp_path / "home"
-    make(home / "d/memory.db", wal=wal)
+    make_database(home / "d/memory.db", wal=wal)
     put(home / "note", b"1")
     snapshot = snap(repository, home)
     put(home / "note", b"changed")
-    with used(home / "d/memory.db", "open" if wal else "transaction") as process:
+    with used_database(home / "d/memory.db", "open" if wal else "transaction") as process:
         if not wal:
             os.truncate(home / "d/memory.db", 3 * 4096)  # of another size than in the snapshot
         before = facts(home)
@@ -90,8 +59,8 @@ def test_a_database_in_use_is_not_removed(repository: Repository, tmp_path: Path
     home.mkdir()
     put(put_before, b"1")
     snapshot = snap(repository, home)
-    make(home / where, wal=True)
-    with used(home / where, "open"):
+    make_database(home / where, wal=True)
+    with used_database(home / where, "open"):
         with pytest.raises(TargetError, match=r"memory\.db"):
             restore(repository, snapshot, options=RestoreOptions(delete=True))
         assert (home / where).exists()
@@ -103,9 +72,9 @@ def test_a_database_in_use_is_not_removed(repository: Repository, tmp_path: Path
 def test_the_log_of_a_database_in_use_stays(repository: Repository, tmp_path: Path) -> None:
     """A database that is as the snapshot has it may have commits in its log: that is not taken away."""
     home = tmp_path / "home"
-    make(home / "memory.db", wal=True)
+    make_database(home / "memory.db", wal=True)
     snapshot = snap(repository, home)
-    with used(home / "memory.db", "open"):
+    with used_database(home / "memory.db", "open"):
         plan = plan_restore(repository, snapshot, options=RestoreOptions(delete=True))
         assert [path for path, _ in plan.in_use] == [b"memory.db"]
         assert plan_restore(repository, snapshot).in_use == ()
@@ -114,10 +83,10 @@ def test_the_log_of_a_database_in_use_stays(repository: Repository, tmp_path: Pa
 def test_what_is_not_touched_may_be_in_use(repository: Repository, tmp_path: Path) -> None:
     """A restore that leaves the database alone does not mind who uses it."""
     home = tmp_path / "home"
-    make(home / "memory.db", wal=True)
+    make_database(home / "memory.db", wal=True)
     put(home / "note", b"1")
     snapshot = snap(repository, home)
     put(home / "note", b"changed")
-    with used(home / "memory.db", "open"):
+    with used_database(home / "memory.db", "open"):
         back(repository, snapshot, paths=(b"note",))
     assert (home / "note").read_bytes() == b"1"

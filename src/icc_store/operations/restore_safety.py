@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.errors import DamageError, DiskFull, IccStoreError, Interrupted, TargetError
+from icc_store.errors import DamageError, DiskFull, IccStoreError, Interrupted, ReadOnlyRepository, TargetError
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.identity import default_source
 from icc_store.fs.removal import remove
@@ -113,7 +113,12 @@ def take_safety_copy(repository: Repository, plan: RestorePlan, *, monitor: Moni
         exclude=tuple(f"/{os.fsdecode(path)}/" for path in plan.options.spare),
         rehash=True,
     )
-    result = take_snapshot(repository, [target], options=options, monitor=monitor, clock=clock)
+    try:
+        result = take_snapshot(repository, [target], options=options, monitor=monitor, clock=clock)
+    except (ReadOnlyRepository, DiskFull) as error:
+        error.message = f"no safety copy of {target} can be taken: {error.message}; nothing was restored"
+        error.hint = f"{error.hint}; restore with --no-safety when what is there now may go"
+        raise
     if result.snapshot is None:
         raise TargetError(f"no safety copy of {target} could be taken; nothing was restored")
     if result.problems:
