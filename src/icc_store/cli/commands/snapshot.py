@@ -16,12 +16,22 @@ from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
 from icc_store.cli.memory_report import MEMORY, memory_fields, memory_lines, memory_warnings, require_sound
 from icc_store.cli.output import warning_fields
+from icc_store.cli.selection import (
+    SELECTION,
+    require_one_memory,
+    selection_fields,
+    selection_lines,
+    selection_of,
+    selection_options,
+)
+from icc_store.cli.since import SINCE, changes_since, since_fields, since_lines
 from icc_store.cli.snapshot_settings import by_settings, size_warnings
 from icc_store.config import home_directory
 from icc_store.config.settings import memory_among
 from icc_store.errors import PartialResult, UsageError
 
 if TYPE_CHECKING:
+    from icc_store.operations.changes import DiffSummary
     from icc_store.operations.snapshot import SnapshotOptions, SnapshotResult
 
 DOCUMENT = {
@@ -29,15 +39,18 @@ DOCUMENT = {
     "seq": "its number in the repository",
     "time": "when it was begun",
     "source": "its source",
-    "class": "full",
+    "class": "full or selective",
     "root": "the id of its root tree",
     "parent": "the id of the snapshot before it, or null",
     "unchanged": "whether its tree is the very same as the parent's",
     "counters": "files, directories, others, size, new_files, changed_files, unchanged_files, read_bytes, added_plain, "
     "added_stored, duration_ns",
     "problems": "path and message of each file that could not be read",
+    "selection": SELECTION,
+    "since": SINCE,
     "memory": MEMORY,
 }
+_PROFILES = "icc, claude-code, codex, gemini, basic-memory or generic"
 _SIZE_UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -58,15 +71,24 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
         "icc-store snapshot",
         "icc-store snapshot ~/notes --name friday --tag weekly",
         "icc-store snapshot ~/project --exclude '*.tmp' --exclude node_modules/",
+        "icc-store snapshot --incremental --name daily-backup",
+        "icc-store snapshot --high-relevance-only --name important-patterns",
+        "icc-store snapshot --where 'relevance_score >= 0.5 and \"security\" in tags'",
         "pg_dump db | icc-store snapshot --stdin --stdin-name db.sql",
     ),
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--name", default="", help="A name to find it by.")
-@click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
+@click.option("--tag", "tags", multiple=True, help="A tag of the snapshot; may be given several times.")
 @click.option("--note", default="", help="A note on it.")
 @click.option("--source", metavar="NAME", help="What it is a snapshot of, for `latest` and retention.")
 @click.option("--host", metavar="NAME", help="The machine it is of, if not this one.")
+@click.option("--profile", metavar="NAME", help=f"The kind of memory it is of, whatever it looks like: {_PROFILES}.")
+@click.option("--incremental", is_flag=True, help="Say what changed since the last full snapshot; there must be one.")
+@selection_options
+@click.option(
+    "--scan-secrets", is_flag=True, help="Warn of new and changed text that looks like a key; with --rehash, of any."
+)
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave out what matches; as in .gitignore.")
 @click.option("--exclude-from", multiple=True, metavar="FILE", help="Patterns from a file, one a line.")
 @click.option("--exclude-caches", is_flag=True, help="Leave out directories marked by CACHEDIR.TAG.")
@@ -81,7 +103,12 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 @click.option("--stdin-name", metavar="NAME", help="The file name that stdin is stored under.")
 @click.pass_obj
 def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
-    """Take a snapshot of PATHs; without any, of this machine's agent memory."""
+    """Take a snapshot of PATHs; without any, of this machine's agent memory.
+
+    Every snapshot is complete and can be restored by itself, also with --incremental. Only options that choose entities
+    of a memory (--config-only to --where) make one that is not: it is selective, is never `latest`, and holds the
+    entities that meet all that was asked for.
+    """
     from icc_store.model.cleanup_turn import is_due
     from icc_store.operations.snapshot import take_snapshot
 
@@ -89,15 +116,16 @@ def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
         raise UsageError("--stdin and --stdin-name NAME go together")
     where = _paths(context, paths, given)
     settings = context.memory_settings(memory_among(path.absolute() for path in where))
-    options = by_settings(_options(context, given), settings)
+    options = by_settings(_options(context, given, where), settings)
     stream = sys.stdin.buffer if given["stdin"] else None
     with context.open() if options.dry_run else context.open_or_make() as repository:
         result = take_snapshot(
             repository, where, options=options, stream=stream, monitor=context.monitor, clock=context.clock
         )
+        changes = changes_since(repository, result, context.monitor)
         to_clean_up = not options.dry_run and settings.automatic_cleanup and is_due(repository, context.clock.now_ns())
     context.monitor.finish()
-    context.output.emit("snapshot", _document(result), lambda: _lines(result, options), summary=True)
+    context.output.emit("snapshot", _document(result, changes), lambda: _lines(result, changes, options), summary=True)
     context.output.warnings([*result.problems, *memory_warnings(result, verbose=context.settings.verbose > 0)])
     context.output.warnings(size_warnings(result, settings))
     if to_clean_up:
@@ -124,7 +152,27 @@ def _paths(context: Context, paths: tuple[str, ...], given: dict[str, Any]) -> l
     return where or [memory_path(context)]
 
 
-def _options(context: Context, given: dict[str, Any]) -> SnapshotOptions:
+def _check_together(options: SnapshotOptions, where: list[Path]) -> None:
+    """Raises UsageError for options that would have no effect together."""
+    if options.selection is not None:
+        require_one_memory(options, where)
+    if not options.scan_secrets:
+        return
+    if options.dry_run:
+        raise UsageError("--scan-secrets looks at what is stored, and --dry-run stores nothing")
+    from icc_store.entities.profiles import GENERIC
+    from icc_store.operations.profile_choice import choose_profile
+    from icc_store.operations.snapshot_roots import is_single_directory
+
+    single = is_single_directory(where, options.as_path)
+    if choose_profile(where, options.profile, single=single) is GENERIC:
+        raise UsageError(
+            "--scan-secrets looks through a memory, and this is none that is known",
+            hint=f"--profile NAME says which kind it is: {_PROFILES}",
+        )
+
+
+def _options(context: Context, given: dict[str, Any], where: list[Path]) -> SnapshotOptions:
     from icc_store.operations.snapshot import SnapshotOptions
 
     if given["name"]:
@@ -134,7 +182,7 @@ def _options(context: Context, given: dict[str, Any]) -> SnapshotOptions:
     patterns = list(given["exclude"])
     for file in given["exclude_from"]:
         patterns += _read(file).decode("utf-8", "surrogateescape").splitlines()
-    return SnapshotOptions(
+    options = SnapshotOptions(
         name=given["name"],
         tags=given["tags"],
         note=given["note"],
@@ -145,12 +193,18 @@ def _options(context: Context, given: dict[str, Any]) -> SnapshotOptions:
         exclude_larger_than=given["exclude_larger_than"],
         one_file_system=given["one_file_system"],
         as_path=_stored(given["as_path"], "--as-path"),
+        profile=given["profile"] or "",
+        selection=selection_of(given),
+        incremental=given["incremental"],
+        scan_secrets=given["scan_secrets"],
         home=home_directory(context.environ),
         stdin_name=_stored(given["stdin_name"] or "", "--stdin-name"),
         rehash=given["rehash"],
         skip_if_unchanged=given["skip_if_unchanged"],
         dry_run=given["dry_run"],
     )
+    _check_together(options, where)
+    return options
 
 
 def _stored(text: str, option: str) -> bytes:
@@ -172,7 +226,7 @@ def _read(file: str) -> bytes:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _document(result: SnapshotResult) -> dict[str, Any]:
+def _document(result: SnapshotResult, changes: DiffSummary | None) -> dict[str, Any]:
     made = result.snapshot
     return {
         "id": made.id.hex() if made else None,
@@ -185,11 +239,13 @@ def _document(result: SnapshotResult) -> dict[str, Any]:
         "unchanged": result.unchanged,
         "counters": vars(result.counters),
         "problems": warning_fields(result.problems),
+        "selection": selection_fields(result.left_out),
+        "since": since_fields(result.since, changes),
         "memory": memory_fields(result),
     }
 
 
-def _lines(result: SnapshotResult, options: SnapshotOptions) -> Iterator[str]:
+def _lines(result: SnapshotResult, changes: DiffSummary | None, options: SnapshotOptions) -> Iterator[str]:
     counted = result.counters
     if result.snapshot is not None:
         name = f" {result.snapshot.record.name!r}" if result.snapshot.record.name else ""
@@ -198,11 +254,13 @@ def _lines(result: SnapshotResult, options: SnapshotOptions) -> Iterator[str]:
         yield "nothing was stored (dry run)"
     else:
         yield "nothing has changed; no snapshot was made"
-    changes = f"{units.number(counted.new_files)} new, {units.number(counted.changed_files)} changed"
-    changes += f", {units.number(counted.unchanged_files)} unchanged"
-    yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {changes}"
+    found = f"{units.number(counted.new_files)} new, {units.number(counted.changed_files)} changed"
+    found += f", {units.number(counted.unchanged_files)} unchanged"
+    yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {found}"
     verb = "would add" if options.dry_run else "added"
     stored = "" if options.dry_run else f", stored in {units.size(counted.added_stored)}"
     took = units.duration(counted.duration_ns)
     yield f"  {verb} {units.size(counted.added_plain)}{stored}, in {took}"
+    yield from since_lines(result.since, changes)
+    yield from selection_lines(result.left_out)
     yield from memory_lines(result)
