@@ -194,6 +194,7 @@ def test_what_other_files_have_to_know_is_remembered() -> None:
     assert check_file(place(PROJECT), text(PROJECT | {"learnings": learnings})).refs == tuple(learnings)
     broken = check_file(place(PROJECT), text(PROJECT | {"learnings": [*learnings, 3], "id": "Project-2"}))
     assert (broken.id, broken.refs) == ("Project-2", tuple(learnings))
+    assert check_file(place(LEARNING), text(LEARNING | {"": learnings, "learnings": learnings})).refs == ()
 
 
 def test_a_file_full_of_mistakes_is_not_a_report_full_of_them() -> None:

@@ -184,7 +184,8 @@ def _entity(path: bytes, data: bytes) -> FileFacts:
         return FileFacts((error(path, "", "not an object; expected an entity with id, type and created_at"),))
     findings = explain.check_entity(path, value, month_of(path.rpartition(b"/")[0]))
     identity = value.get("id")
-    learnings = value.get(REFERENCES.get(place_of(path).type, ""))
+    refers = REFERENCES.get(place_of(path).type)
+    learnings = value.get(refers) if refers is not None else None
     return _facts(
         findings,
         identity if isinstance(identity, str) and identity != entity_id(path) else None,
