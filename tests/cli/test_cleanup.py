@@ -285,4 +285,3 @@ def test_what_the_command_line_selects_comes_first(program: Program, memory: Pat
 
     assert len(entities("--min-relevance", "0.05")) == 2
     assert entities("--types", "Learning") == ["Learning-x-20250102.json"]
-    assert entities("--config-only") == []
