@@ -21,6 +21,7 @@ from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from tests.support.compare import facts
 from tests.support.entities import entity, place, text
 from tests.support.live import NOW, OLD, contents, put, snap
+from tests.support.made_memories import make_odd_memory
 from tests.support.memory_restores import (
     ALPHA,
     BETA,
@@ -187,6 +188,23 @@ def test_what_is_a_memory(memory: Memory, tmp_path: Path) -> None:
     assert is_memory(memory.repository, memory.snapshot)
     assert not is_memory(memory.repository, snap(memory.repository, tmp_path / "notes"))
     assert not is_memory(memory.repository, snap(memory.repository, memory.top, tmp_path / "notes"))
+
+
+def test_whatever_is_in_a_memory_comes_back(tmp_path: Path) -> None:
+    """Names of any bytes, links, second names, holes and large files are as they were, and in the hash."""
+    top = make_odd_memory(tmp_path / "odd")
+    create_repository(tmp_path / "repository")
+    with open_repository(tmp_path / "repository", clock=FixedClock(NOW)) as repository:
+        memory = remember(repository, top)
+        before = facts(top)
+        shutil.rmtree(top / "entities/odd")
+        (top / "config/link").unlink()
+        (top / "config/link").mkdir()
+        (top / "sparse").write_bytes(b"full")
+        os.unlink(top / "a second name")
+        (top / "entities/odd").symlink_to("/etc")
+        assert memory.restore().digest is not None
+        assert facts(top) == before
 
 
 # ---------------------------------------------------------------- chosen entities

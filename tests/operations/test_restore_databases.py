@@ -70,14 +70,31 @@ def test_a_database_in_use_is_not_removed(repository: Repository, tmp_path: Path
 
 
 def test_the_log_of_a_database_in_use_stays(repository: Repository, tmp_path: Path) -> None:
-    """A database that is as the snapshot has it may have commits in its log: that is not taken away."""
+    """A database that is as the snapshot has it may have commits in its log: that is not taken away from its user."""
     home = tmp_path / "home"
     make_database(home / "memory.db", wal=True)
     snapshot = snap(repository, home)
     with used_database(home / "memory.db", "open"):
-        plan = plan_restore(repository, snapshot, options=RestoreOptions(delete=True))
-        assert [path for path, _ in plan.in_use] == [b"memory.db"]
-        assert plan_restore(repository, snapshot).in_use == ()
+        for delete in (True, False):
+            plan = plan_restore(repository, snapshot, options=RestoreOptions(delete=delete))
+            assert [path for path, _ in plan.in_use] == [b"memory.db"]
+
+
+def test_what_is_in_a_log_alone_is_undone(repository: Repository, tmp_path: Path) -> None:
+    """A database whose file is unchanged, but whose log has commits that the snapshot does not know, loses the log."""
+    home = tmp_path / "home"
+    make_database(home / "memory.db", wal=True)
+    snapshot = snap(repository, home)
+    before = (home / "memory.db").stat()
+    with used_database(home / "memory.db", "open") as process:
+        process.kill()  # without a chance to fold the log into the database
+    assert (home / "memory.db-wal").stat().st_size > 0
+    assert (home / "memory.db").stat().st_mtime_ns == before.st_mtime_ns
+    back(repository, snapshot)
+    assert set(on_disk(home)) == {"memory.db"}
+    with sqlite3.connect(home / "memory.db") as database:
+        assert database.execute("select x from t").fetchall() == [(1,)]
+    database.close()
 
 
 def test_what_is_not_touched_may_be_in_use(repository: Repository, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from icc_store.clock import FixedClock
-from icc_store.errors import DamageError, SnapshotNotFound
+from icc_store.errors import DamageError, SnapshotNotFound, UsageError
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
@@ -155,3 +155,13 @@ def test_any_directory_may_be_restored_safely(memory: Memory, tmp_path: Path) ->
     assert_same(tmp_path / "source", target)
     rollback(memory.repository, target)
     assert facts(target) == before
+
+
+def test_no_copy_of_everything_around_single_files(memory: Memory, tmp_path: Path) -> None:
+    """A snapshot of a file, or of several paths, stands for no directory that could be copied: that is refused."""
+    fill(tmp_path / "source", PLAIN)
+    for paths in ([tmp_path / "source/a"], [tmp_path / "source/a", tmp_path / "source/d"]):
+        snapshot = snap(memory.repository, *paths)
+        with pytest.raises(UsageError, match="whole directory"):
+            restore_safely(memory.repository, plan_restore(memory.repository, snapshot))
+    assert memory.safety_copies() == []

@@ -44,6 +44,9 @@ _COMPANION_ENDS = (b"-wal", b"-shm", b"-journal")
 _OVERWRITING = frozenset((Action.MAKE, Action.REPLACE, Action.LINK))
 """A missing file may still be the log of a database that is there."""
 
+_AS_STORED = frozenset((Action.MAKE, Action.REPLACE, Action.KEEP, Action.UPDATE))
+"""What leaves a file with the contents that the snapshot has."""
+
 
 def plan_restore(
     repository: Repository,
@@ -160,7 +163,7 @@ class _Planner:
         plan.actions = actions = bytearray()
         here = _Here({os.fsencode(name) for name in os.listdir(stack.fd)}, plan, path)
         databases = {name[: -len(end)] for end in _COMPANION_ENDS for name in here.names if name.endswith(end)}
-        written: list[Wire] = []
+        restored: list[tuple[Wire, Action]] = []
         stored: set[bytes] = set()
         try:
             for _, part in tree_parts(self._objects, tree):
@@ -177,11 +180,11 @@ class _Planner:
                         action = actions[number] = self._action(stack, here, wire, part.owners)
                         if action in _OVERWRITING:
                             self.databases.look(stack.fd, path, wire[NAME])
-                        if wire[NAME] in databases and action in {Action.MAKE, Action.REPLACE}:
-                            written.append(wire)
+                        if wire[NAME] in databases and action in _AS_STORED:
+                            restored.append((wire, action))
                 self._monitor.advance(len(part.entries), 0, path)
-            for wire in written:
-                self._remove_companions(stack, plan, here.names - stored, wire)
+            for wire, action in restored:
+                self._remove_companions(stack, here, here.names - stored, wire, action)
         except DamageError as error:
             self._fail(path, error)
             return  # what else the tree holds is not known, so nothing is removed
@@ -326,12 +329,21 @@ class _Planner:
         self.failures.append(Failure(path, message))
         return action
 
-    def _remove_companions(self, stack: DirectoryStack, plan: DirectoryPlan, extra: set[bytes], wire: Wire) -> None:
-        """Remove logs that SQLite would apply to a database they do not belong to."""
+    def _remove_companions(
+        self, stack: DirectoryStack, here: _Here, extra: set[bytes], wire: Wire, action: Action
+    ) -> None:
+        """Remove logs that SQLite would apply to a database they do not belong to.
+
+        A database that stays may have one too: what was committed since can be in its log alone.
+        """
         entry = entry_from_wire(wire)
         stale = [name for name in companions(entry.name) if name in extra]
         if not stale or not entry.is_file:
             return
+        if action in {Action.KEEP, Action.UPDATE}:
+            sizes = {name: os.stat(name, dir_fd=stack.fd, follow_symlinks=False).st_size for name in stale}
+            if not any(size for name, size in sizes.items() if not name.endswith(b"-shm")):
+                return
         if not entry.flags & FLAG_SQLITE_COPY:
             head = next(content_bytes(self._objects, entry.chunk, entry.content_list), b"")
             if not isinstance(head, bytes) or not is_sqlite(head):
@@ -339,7 +351,8 @@ class _Planner:
         for name in stale:
             status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
-                self._removals.remove(plan, name, status, self._removals.survey(stack, name, name, status))
+                self.databases.look(stack.fd, here.path, name)
+                self._removals.remove(here.plan, name, status, self._removals.survey(stack, name, name, status))
 
 
 @dataclass(slots=True)

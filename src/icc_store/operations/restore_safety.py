@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.errors import DamageError, DiskFull, IccStoreError, Interrupted, ReadOnlyRepository, TargetError
+from icc_store.errors import (
+    DamageError,
+    DiskFull,
+    IccStoreError,
+    Interrupted,
+    ReadOnlyRepository,
+    TargetError,
+    UsageError,
+)
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.identity import default_source
 from icc_store.fs.removal import remove
@@ -50,8 +58,13 @@ def restore_safely(
     """Do all that a plan says, or leave everything as it was. All of the snapshot is read before anything is touched.
 
     Raises TargetError and DamageError for what cannot be restored: most often before anything is touched, else after
-    it was put back.
+    it was put back. Raises UsageError for a snapshot of files here and there, which has no directory to be copied.
     """
+    if plan.options.target is None and not plan.scope.is_whole(b""):
+        raise UsageError(
+            f"a safety copy is one of a whole directory, and the snapshot holds single things in {plan.target}",
+            hint="leave --safety out, or name a directory with --target",
+        )
     refuse_if_in_use(plan)
     require_all(plan.failures)
     require_undamaged(repository, plan.snapshot, monitor=monitor, clock=clock)
