@@ -105,7 +105,7 @@ def test_names(repository: Repository) -> None:
     take(repository, OTHER)
     for name in (A, entity_path(A), "/home/ada/memory/" + entity_path(A), f"./{entity_path(A)}"):
         assert history(repository, name).id == A
-    for name in ("setup", "notes/setup.md"):
+    for name in ("setup", "notes/setup", "notes/setup.md"):
         assert history(repository, name).path == b"notes/setup.md"
 
 
@@ -192,6 +192,8 @@ def test_a_line_of_a_memory_server(repository: Repository) -> None:
     assert (found.id, found.type, found.path) == ("Ada", "person", b"memory.jsonl")
     assert [len(version.fields) for version in found.versions] == [0, 1, 0, 0]
     assert len(history(repository, "memory.jsonl").versions) == 6
+    take(repository, {"memory.jsonl": bob + b'{"type":"relation","from":"Bob","to":"Cy","relationType":"knows"}\n'})
+    assert told(history(repository, "Bob -knows-> Cy")) == [(7, "added")]
 
 
 def test_random_histories_agree_with_a_plain_one(repository: Repository) -> None:

@@ -115,6 +115,8 @@ def test_notes_and_memory_servers(repository: Repository) -> None:
     ]
     assert [passage.field for passage in look(repository, "tea").hits[2].passages] == ["section Tea time"]
     assert told(look(repository, "rum")) == [("Bob", "changed", 1, 1, 1)]
+    take(repository, {"a.md": b"---\nfolded: green\n  leaves\n---\n"})
+    assert [hit.id for hit in look(repository, "green leaves").hits] == ["a"]
 
 
 def test_broken_entities(repository: Repository) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from icc_store.cli.context import Context
-from icc_store.cli.field_changes import FIELD, change_fields, change_lines, one_line
+from icc_store.cli.field_changes import change_fields, change_lines, one_line
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.table import Column, table
 from icc_store.cli.text_width import shorten, shorten_start
@@ -13,17 +13,6 @@ from icc_store.cli.units import number, plural
 from icc_store.errors import DamageError, PartialResult
 from icc_store.model.paths import display
 from icc_store.operations.entity_diff import EntityChange, EntityChangeKind, EntityDiff
-
-ENTITY = {
-    "id": "the entity's id; of a note its path",
-    "type": "its type, empty where none is known",
-    "change": "added, removed, changed or moved",
-    "path": "where it is, or where it was when it is gone",
-    "moved_from": "where it was before it moved, or null",
-    "fields": FIELD,
-    "problem": "why its fields cannot be told, else empty",
-}
-"""The fields of a changed entity in JSON."""
 
 _SIGNS = {
     EntityChangeKind.ADDED: "+",
@@ -67,7 +56,7 @@ def print_entities(context: Context, found: EntityDiff, head: Document, *, stat:
 
 
 def entity_fields(change: EntityChange) -> Document:
-    """The fields of `ENTITY`."""
+    """The fields of `entity_fields.ENTITY`."""
     fields: Document = {"id": change.id, "type": change.type, "change": str(change.kind)}
     fields |= path_fields(change.path)
     fields |= {"moved_from": None} if change.moved_from is None else path_fields(change.moved_from, "moved_from")

@@ -12,16 +12,6 @@ from icc_store.entities.changes import FieldChange, FieldChangeKind
 from icc_store.entities.json_text import compact_json
 from icc_store.entities.record import Lines
 
-FIELD = {
-    "field": "its name by dotted path: context.domain; `section Setup` of a note, `text` before its first heading",
-    "change": "added, removed, changed, items (of a list), lines (of a text) or reordered",
-    "before": "the value before, of a field that was removed or changed",
-    "after": "the value after, of a field that was added or changed",
-    "added": "items or lines that came",
-    "removed": "items or lines that went",
-}
-"""The fields of a change in JSON."""
-
 _WIDTH = 120
 """Columns of a line that does not go to a terminal."""
 _LONG_NAME = 24
@@ -30,7 +20,7 @@ _NAMED = 4
 
 
 def change_fields(change: FieldChange) -> Document:
-    """The fields of `FIELD` that say something about this change."""
+    """The fields of `entity_fields.FIELD` that say something about this change."""
     fields: Document = {"field": change.field, "change": str(change.kind)}
     if change.kind in (FieldChangeKind.REMOVED, FieldChangeKind.CHANGED):
         fields["before"] = change.before

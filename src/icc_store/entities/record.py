@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from icc_store.entities.front_matter import split_front_matter
 from icc_store.entities.json_text import NotJson, parse_json
 from icc_store.entities.layout import entity_id
 from icc_store.entities.profiles import RecordFormat
@@ -103,6 +102,8 @@ def _entity(path: bytes, data: bytes) -> Record:
 
 
 def _markdown(path: bytes, data: bytes) -> Record:
+    from icc_store.entities.front_matter import split_front_matter  # YAML takes 15 ms, and most memories are JSON
+
     try:
         front, body = split_front_matter(data.decode("utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one

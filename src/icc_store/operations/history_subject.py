@@ -71,12 +71,13 @@ def _newest_first(snapshots: Sequence[Snapshot]) -> list[tuple[int, Snapshot]]:
 
 def _by_path(objects: Objects, snapshots: Sequence[Snapshot], what: str) -> _Place | None:
     for at, snapshot in _newest_first(snapshots):
-        try:
-            found = lookup(objects, snapshot.record, stored_path(snapshot.record, what))
-        except PathNotInSnapshot:
-            continue
-        if found.entry.is_file:
-            return found.path, found.entry, at
+        for ending in ("", *_ENDINGS):  # a note's id is its path without one
+            try:
+                found = lookup(objects, snapshot.record, stored_path(snapshot.record, what + ending))
+            except PathNotInSnapshot:
+                continue
+            if found.entry.is_file:
+                return found.path, found.entry, at
     return None
 
 
@@ -168,7 +169,12 @@ class _IdSearch:
             data = stored_bytes(self._objects, entry)
         except DamageError:
             return False
-        if b"\\" not in data and not any(text in data for text in self._written):
+        # The id of a relation is made of three fields, so it stands nowhere as it is.
+        if (
+            form is not RecordFormat.JSON_LINES
+            and not any(text in data for text in self._written)
+            and b"\\" not in data
+        ):
             return False
         return any(record.id == self._what for record in as_records(path, data, form).records)
 

@@ -36,7 +36,9 @@ class Text:
         if not text:
             raise UsageError("the text to look for is empty")
         self._needle = text.casefold()
-        self._bytes = text.lower().encode() if text.isascii() and text.isprintable() and not regex else None
+        # The longest word: blanks may be a line break in the file, where YAML folds a value.
+        word = max(text.lower().split(), key=len, default="")
+        self._word = word.encode() if word.isascii() and word.isprintable() and not regex else b""
         self._find: Callable[[str], tuple[int, int] | None] = self._literal
         if regex:
             try:
@@ -47,9 +49,7 @@ class Text:
 
     def may_be_in(self, data: bytes) -> bool:
         """False where a file cannot hold the text. A backslash may begin an escape, so such files must be parsed."""
-        if self._bytes is None:
-            return True
-        return self._bytes in data.lower() or b"\\" in data
+        return self._word in data.lower() or b"\\" in data
 
     def passages(self, record: Record) -> tuple[Passage, ...]:
         """The first few places where the record holds the text."""

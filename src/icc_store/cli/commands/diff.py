@@ -11,7 +11,7 @@ import click
 from icc_store.cli import units
 from icc_store.cli.command import Command, source_option
 from icc_store.cli.context import Context
-from icc_store.cli.entity_changes import ENTITY, print_entities
+from icc_store.cli.entity_fields import ENTITY
 from icc_store.cli.entry_fields import type_name
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.settings import json_lines_option
@@ -107,6 +107,8 @@ def command(
         )
         head = {"before": snapshot_fields(left), "after": snapshot_fields(right) if right else None}
         if entities:
+            from icc_store.cli.entity_changes import print_entities
+
             print_entities(context, _entity_changes(context, repository, (left, right), options), head, stat=stat)
             return
         counted = _Counted(_changes(context, repository, (left, right), options))

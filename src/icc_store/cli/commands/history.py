@@ -9,7 +9,8 @@ import click
 
 from icc_store.cli.command import Command, source_option
 from icc_store.cli.context import Context
-from icc_store.cli.field_changes import FIELD, change_fields, change_lines, one_line
+from icc_store.cli.entity_fields import FIELD
+from icc_store.cli.field_changes import change_fields, change_lines, one_line
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.settings import json_lines_option
 from icc_store.cli.snapshot_fields import BRIEF, brief_fields, short_id
