@@ -13,6 +13,8 @@ _SETTINGS = {
     "core.excludesFile": "/dev/null",
     "commit.gpgSign": "false",
 }
+_ENTITIES = ("entities", ":(exclude,glob)**/index.json")
+"""Where the entities of a memory are, as git wants it said."""
 
 
 class Git(Peer):
@@ -67,6 +69,20 @@ class Git(Peer):
     def diff(self, older: str, newer: str) -> Steps:
         return [self._git("diff", "--name-status", self._revision(older), self._revision(newer))]
 
+    def diff_entities(self, older: str, newer: str, output: Path) -> Steps:
+        revisions = self._revision(older), self._revision(newer)
+        return [self._git("diff", "--no-renames", *revisions, "--", *_ENTITIES, stdout=output)]
+
+    def history(self, path: str, output: Path) -> Steps:
+        return [self._git("log", "--patch", "--follow", "--format=%x01%s", "--", path, stdout=output)]
+
+    def blame(self, path: str, output: Path) -> Steps:
+        return [self._git("blame", "--line-porcelain", "HEAD", "--", path, stdout=output)]
+
+    def search(self, text: str, output: Path) -> Steps:
+        grep = 'git grep -l -i -F -e "$1" $(git rev-list HEAD) -- "$2" "$3"'
+        return [self.command("sh", "-c", grep, "sh", text, *_ENTITIES, cwd=self.repository, stdout=output)]
+
     def list(self) -> Steps:
         return [self._git("log", "--oneline")]
 
@@ -85,8 +101,8 @@ class Git(Peer):
     def _revision(self, label: str) -> str:
         return f"HEAD~{len(self.labels) - 1 - self.labels.index(label)}"
 
-    def _git(self, *argv: str) -> Command:
-        return self.command("git", "--git-dir", self.repository, *argv)
+    def _git(self, *argv: str, stdout: Path | None = None) -> Command:
+        return self.command("git", "--git-dir", self.repository, *argv, stdout=stdout)
 
     def _in_tree(self, tree: Path, *argv: str) -> Command:
         return self.command("git", "--git-dir", self.repository, "--work-tree", tree, *argv, cwd=tree)

@@ -38,6 +38,18 @@ class IccStore(Peer):
     def diff(self, older: str, newer: str) -> Steps:
         return [self._icc("diff", older, newer)]
 
+    def diff_entities(self, older: str, newer: str, output: Path) -> Steps:
+        return [self._icc("diff", older, newer, "--entities", "--json-lines", stdout=output)]
+
+    def history(self, path: str, output: Path) -> Steps:
+        return [self._icc("history", path, "--json-lines", stdout=output)]
+
+    def blame(self, path: str, output: Path) -> Steps:
+        return [self._icc("blame", path, "--lines", "--json-lines", stdout=output)]
+
+    def search(self, text: str, output: Path) -> Steps:
+        return [self._icc("search", text, "--json-lines", stdout=output)]
+
     def list(self) -> Steps:
         return [self._icc("list")]
 

@@ -91,6 +91,22 @@ class Peer(ABC):
         """Compare two snapshots."""
         return ()
 
+    def diff_entities(self, older: str, newer: str, output: Path) -> Steps:
+        """Write to `output` which entities of a memory differ between two snapshots, and how."""
+        return ()
+
+    def history(self, path: str, output: Path) -> Steps:
+        """Write the versions of one file in all snapshots, with what changed, through renames."""
+        return ()
+
+    def blame(self, path: str, output: Path) -> Steps:
+        """Write for each line of a file the snapshot that it is from."""
+        return ()
+
+    def search(self, text: str, output: Path) -> Steps:
+        """Write which entities contain a text, in whatever snapshot; capital and small letters are alike."""
+        return ()
+
     def list(self) -> Steps:
         """List the snapshots."""
         return ()

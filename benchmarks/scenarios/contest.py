@@ -35,13 +35,14 @@ class Contest:
         self._run = 0
 
     @contextmanager
-    def run(self, number: int) -> Iterator[Path]:
-        """Begin one run with empty repositories; yield a directory for the data."""
+    def run(self, number: int, *, only: Sequence[str] = ()) -> Iterator[Path]:
+        """Begin one run with empty repositories, of all peers or some; yield a directory for the data."""
         self._run = number
         home = self.workspace.fresh("run")
-        turn = number % len(self._names)
+        names = [name for name in self._names if not only or name in only]
+        turn = number % max(1, len(names))
         self._peers = []
-        for name in (*self._names[turn:], *self._names[:turn]):
+        for name in (*names[turn:], *names[:turn]):
             (home / name).mkdir()
             self._peers.append(make_peer(name, home / name))
         for peer in list(self._peers):
@@ -80,6 +81,22 @@ class Contest:
             if self._measure(operation, peer, peer.one_file(label, path, output), True):
                 right = output.read_bytes() == expected
                 self._judge(operation, peer, [] if right else [f"other bytes: {path} of {label}"])
+
+    def answers(
+        self,
+        operation: str,
+        ask: Callable[[Peer, Path], Steps],
+        read: Callable[[Peer, Path], object],
+    ) -> None:
+        """Put one question to every peer, and compare what `read` makes of their answers with each other."""
+        said: list[tuple[Peer, object]] = []
+        for peer in list(self._peers):
+            output = peer.home / "answer"
+            if self._measure(operation, peer, ask(peer, output), True):
+                said.append((peer, read(peer, output)))
+        for peer, answer in said[1:]:
+            first, other = said[0]
+            self._judge(operation, peer, [] if answer == other else [f"not what {first.name} says"])
 
     def sizes(self, moment: str) -> None:
         """Note how big the repositories are."""
