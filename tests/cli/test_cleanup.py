@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from icc_store.cli.cleanup import clean_up_after_snapshot
+from icc_store.cli.context import Context
 from icc_store.clock import FixedClock
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
@@ -131,8 +134,8 @@ def test_other_sources_go_by_their_own_settings(program: Program, memory: Path, 
     assert living(program) == [3, 4]
 
 
-def test_failing_to_clean_up_is_no_failure(program: Program, memory: Path) -> None:
-    """The log's directory is a file, the retention is broken: notes on stderr, the snapshot is there, exit code 0."""
+def test_a_log_that_cannot_be_written_is_no_failure(program: Program, memory: Path) -> None:
+    """The log's directory is a file: a note on stderr, exit code 0, and what was to go is forgotten."""
     settings(memory, max_backups_kept=1)
     history(program, memory, 2)
     blocked = log_of(program).parent
@@ -141,6 +144,16 @@ def test_failing_to_clean_up_is_no_failure(program: Program, memory: Path) -> No
     done = snapshot(program, memory)
     assert f"the log {log_of(program)} cannot be written" in done.err
     assert living(program) == [3]
+
+
+def test_failing_to_clean_up_is_no_failure(tmp_path: Path) -> None:
+    """The repository is gone by then, or anything else: a note says so, and no error reaches the snapshot."""
+    stderr = io.StringIO()
+    context = Context({"HOME": str(tmp_path), "ICC_STORE_REPO": str(tmp_path / "gone")}, io.StringIO(), stderr)
+    clean_up_after_snapshot(context)
+    assert stderr.getvalue().startswith(
+        f"icc-store: snapshots were not cleaned up: there is no repository at {tmp_path}"
+    )
 
 
 REPORT = """

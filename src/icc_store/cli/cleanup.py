@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from icc_store.cli import units
 from icc_store.cli.context import Context
+from icc_store.cli.failures import as_error
 from icc_store.config import state_directory
 from icc_store.config.retention import policies_for_cleanup, policies_for_gc, policy_of, retention_by_source
-from icc_store.errors import IccStoreError
 from icc_store.operations.cleanup import CleanupOptions, clean_up
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def clean_up_after_snapshot(context: Context) -> None:
         with context.open() as repository:
             options = cleanup_options(context, repository)
             result = clean_up(repository, options=options, monitor=context.monitor, clock=context.clock)
-    except (IccStoreError, OSError) as error:
-        context.monitor.note(f"snapshots were not cleaned up: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever fails now, the snapshot is there and its result is printed
+        context.monitor.note(f"snapshots were not cleaned up: {as_error(error)}")
         return
     finally:
         context.monitor.finish()
