@@ -26,17 +26,22 @@ if TYPE_CHECKING:
     from icc_store.monitor import Monitor
     from icc_store.opening import create_repository, open_repository
     from icc_store.operations.annotate import TagOptions, note, pin, tag
+    from icc_store.operations.blame import BlameOptions, blame
     from icc_store.operations.contents import list_directory, read_file
     from icc_store.operations.copy import copy_repository
     from icc_store.operations.diff import diff
     from icc_store.operations.diff_live import diff_live
+    from icc_store.operations.entity_diff import entity_diff
+    from icc_store.operations.entity_diff_live import entity_diff_live
     from icc_store.operations.find import find
     from icc_store.operations.forget import ForgetOptions, forget, undelete
     from icc_store.operations.gc import GcOptions, collect
+    from icc_store.operations.history import history
     from icc_store.operations.listing import ListOptions, list_snapshots
     from icc_store.operations.resolve import resolve
     from icc_store.operations.restore import restore
     from icc_store.operations.restore_plan import RestoreOptions
+    from icc_store.operations.search import SearchOptions, search
     from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
     from icc_store.operations.stats import stats
     from icc_store.operations.tar_export import ExportOptions, export_tar
@@ -51,17 +56,22 @@ _HOMES = {
     "monitor": ("Monitor",),
     "opening": ("create_repository", "open_repository"),
     "operations.annotate": ("TagOptions", "note", "pin", "tag"),
+    "operations.blame": ("BlameOptions", "blame"),
     "operations.contents": ("list_directory", "read_file"),
     "operations.copy": ("copy_repository",),
     "operations.diff": ("diff",),
     "operations.diff_live": ("diff_live",),
+    "operations.entity_diff": ("entity_diff",),
+    "operations.entity_diff_live": ("entity_diff_live",),
     "operations.find": ("find",),
     "operations.forget": ("ForgetOptions", "forget", "undelete"),
     "operations.gc": ("GcOptions", "collect"),
+    "operations.history": ("history",),
     "operations.listing": ("ListOptions", "list_snapshots"),
     "operations.resolve": ("resolve",),
     "operations.restore": ("restore",),
     "operations.restore_plan": ("RestoreOptions",),
+    "operations.search": ("SearchOptions", "search"),
     "operations.snapshot": ("SnapshotOptions", "take_snapshot"),
     "operations.stats": ("stats",),
     "operations.tar_export": ("ExportOptions", "export_tar"),
@@ -73,6 +83,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = (
     "VERSION",
+    "BlameOptions",
     "ExportOptions",
     "ForgetOptions",
     "GcOptions",
@@ -82,19 +93,24 @@ __all__ = (
     "Monitor",
     "Repository",
     "RestoreOptions",
+    "SearchOptions",
     "Snapshot",
     "SnapshotOptions",
     "SnapshotRecord",
     "TagOptions",
     "VerifyOptions",
+    "blame",
     "collect",
     "copy_repository",
     "create_repository",
     "diff",
     "diff_live",
+    "entity_diff",
+    "entity_diff_live",
     "export_tar",
     "find",
     "forget",
+    "history",
     "import_tar",
     "list_directory",
     "list_snapshots",
@@ -104,6 +120,7 @@ __all__ = (
     "read_file",
     "resolve",
     "restore",
+    "search",
     "stats",
     "tag",
     "take_snapshot",

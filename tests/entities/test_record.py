@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
+from icc_store.entities.changes import compare
 from icc_store.entities.profiles import RecordFormat
 from icc_store.entities.record import MAX_DEPTH, PREAMBLE, Lines, Record, RecordError, read_records
 
@@ -76,3 +79,27 @@ def test_fields_by_dotted_path() -> None:
     """Maps are gone into, lists are not; empty maps stay, and no two fields share a name."""
     one = Record("x", "", {"a": {"b": {"c": 1}, "d": [{"e": 2}]}, "empty": {}, "f.g": 3, "f": {"g": 4}})
     assert one.flat() == {"a.b.c": 1, "a.d": [{"e": 2}], "empty": {}, "f.g": 3, "f.g'": 4}
+
+
+@pytest.mark.parametrize("form", list(RecordFormat))
+def test_mutated_files(form: RecordFormat) -> None:
+    """Bytes changed at random are records, which can be compared, or a RecordError; nothing else happens."""
+    rng = random.Random(form.value)
+    seeds = (
+        b'{"id": "Learning-a", "tags": ["x", {"y": [1.5e3]}], "context": {"n": null, "t": true}}',
+        b'---\nid: a\ntags: [x, "y"]\nwhen: 2025-06-01\nmap: {k: &a 1}\n---\n# One\ntext\n```\n# no\n```\n',
+        b'{"type":"relation","from":"a","to":"b","relationType":"c"}\n{"name":"a","observations":["x"]}\n',
+    )
+    read = 0
+    for _ in range(400):
+        data = bytearray(rng.choice(seeds))
+        for _ in range(rng.randrange(4)):
+            at = rng.randrange(len(data))
+            data[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3)) or rng.choice([b"*a", b"[", b"{", b'"'])
+        try:
+            for one in read_records(form, b"d/x.json", bytes(data)):
+                compare(one, Record("x", "", {"tags": ["x"]}))
+                read += 1
+        except RecordError:
+            pass
+    assert read > 50
