@@ -31,6 +31,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "snapshot": "Take a snapshot of files and directories.",
         "import": "Make a snapshot of a tar archive.",
         "hook": "Take a pinned, proven snapshot before a dangerous step.",
+        "memory-backup": "What /icc-memory-backup runs: a snapshot of the agent memory.",
     },
     "Look": {
         "list": "List the snapshots.",
@@ -44,10 +45,12 @@ COMMANDS: dict[str, dict[str, str]] = {
         "blame": "Show since when each field, item or line is there.",
         "search": "Find entities, living or gone, that contain a text.",
         "stats": "Show what the repository holds and what it saves.",
+        "health": "Say how the backups are doing, and what would help.",
     },
     "Get back": {
         "restore": "Restore a snapshot, or parts of it.",
         "rollback": "Undo the last restore.",
+        "memory-restore": "What /icc-memory-restore runs: the agent memory as it was.",
         "export": "Write a snapshot as a tar archive.",
     },
     "Keep in order": {
@@ -64,6 +67,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "schedule": "Let the machine do what is due: install, show, remove.",
         "run-due": "Do what is due, and nothing else.",
         "config": "Show every setting and who says so.",
+        "integrate": "Install slash commands for an agent.",
         "completion": "Print the shell completion for bash, zsh or fish.",
     },
 }
