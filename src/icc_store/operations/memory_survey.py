@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from icc_store.entities.checksums import sums_of_directory
 from icc_store.entities.findings import Finding
-from icc_store.entities.layout import ENTITY_TYPES, Area, place_of
+from icc_store.entities.layout import ENTITY_TYPES, INDEX_NAME, Area, place_of, places_in
 from icc_store.entities.profiles import Profile
 from icc_store.ids import ObjectId
 from icc_store.model.content import content_bytes, plain_bytes
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from icc_store.entities.cross_check import CrossCheck
 
 _SAMPLES = 32
+_LARGE_INDEX = 16 << 20
+"""Bytes of an index above which it is not compared with the entities at every snapshot. Those of 100,000 entities have
+137 MB and would take more time and room than the snapshot itself; `icc-store validate` compares them all."""
+
 _SETTINGS = b"config/settings.json"
 
 
@@ -133,21 +137,43 @@ class _IccLook(_Look):
         self._clean, self._from_wire = CLEAN, facts_from_wire
         self._found: list[Finding] = []
         self._compared: dict[bytes, Wire] = {}
-        self._step = self._sound = 0
+        self._step, self._sound = 1, 0
 
     def at(self, batch: Batch, names: list[bytes], facts: list[Fact]) -> None:
-        for wire, name, (_, note) in zip(batch.wires, names, facts, strict=True):
-            path = join(batch.directory, name)
-            place = place_of(path)
-            found = self._clean if note is None else self._from_wire(path, note)
-            self._found.extend(found.findings)
-            self._cross.add(path, found)
-            if place.area is Area.ENTITY:
-                self.entities[place.type] = self.entities.get(place.type, 0) + 1
-                if note is None:
-                    self._sample(path, wire)
-            elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
-                self._compared[path] = wire
+        directory = batch.directory
+        inside, _ = places_in(directory)
+        others: Iterable[tuple[Wire, Fact]] = zip(batch.wires, facts, strict=True)
+        if inside.area is Area.ENTITY:
+            sound = [
+                wire
+                for wire, name, fact in zip(batch.wires, names, facts, strict=True)
+                if fact[1] is None and name.endswith(b".json") and name[:1] != b"." and name != INDEX_NAME
+            ]
+            if sound:
+                self._count(inside.type, len(sound))
+                self._cross.add_sound(directory, [wire[NAME] for wire in sound])
+                self._sample(directory, sound)
+            if len(sound) == len(names):
+                return
+            taken = {wire[NAME] for wire in sound}
+            others = [each for each in others if each[0][NAME] not in taken]
+        for wire, (_, note) in others:
+            self._look_at(join(directory, wire[NAME]), wire, note)
+
+    def _look_at(self, path: bytes, wire: Wire, note: Any) -> None:
+        place = place_of(path)
+        found = self._clean if note is None else self._from_wire(path, note)
+        self._found.extend(found.findings)
+        if place.area is Area.INDEX and wire[SIZE] > _LARGE_INDEX:
+            return
+        self._cross.add(path, found)
+        if place.area is Area.ENTITY:
+            self._count(place.type, 1)
+        elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
+            self._compared[path] = wire
+
+    def _count(self, kind: str, number: int) -> None:
+        self.entities[kind] = self.entities.get(kind, 0) + number
 
     def findings(self) -> Iterator[Finding]:
         yield from self._found
@@ -164,16 +190,14 @@ class _IccLook(_Look):
         wire = self._compared[path]
         return b"".join(plain_bytes(content_bytes(self._objects, wire.get(CHUNK), wire.get(LIST))))
 
-    def _sample(self, path: bytes, wire: Wire) -> None:
+    def _sample(self, directory: bytes, wires: list[Wire]) -> None:
         """Every entity at first; with each time there are too many, every second of them."""
-        if self._step and self._sound % self._step:
-            self._sound += 1
-            return
-        self._sound += 1
-        self.samples.append((path, wire))
-        if len(self.samples) > 2 * _SAMPLES:
+        chosen = wires[-self._sound % self._step :: self._step]
+        self._sound += len(wires)
+        self.samples += [(join(directory, wire[NAME]), wire) for wire in chosen]
+        while len(self.samples) > 2 * _SAMPLES:
             del self.samples[1::2]
-            self._step = 2 * (self._step or 1)
+            self._step *= 2
 
 
 def unreadable_samples(objects: Objects, samples: tuple[tuple[bytes, Wire], ...]) -> list[str]:
