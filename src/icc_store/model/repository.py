@@ -155,6 +155,15 @@ class Repository:
                 return snapshot
         return None
 
+    def reusable_bytes(self) -> int:
+        """Bytes of the database file that new snapshots can fill."""
+        return self.store.reusable_bytes()
+
+    def make_freed_usable(self) -> None:
+        """Commit nothing: LMDB fills what a commit has freed from the second commit after that on."""
+        with self.store.write():
+            pass
+
     def compact(self) -> int:
         """Give freed bytes back to the disk; returns how many. The repository must be open exclusively."""
         self.objects.forget()

@@ -66,7 +66,8 @@ class Source:
 
     def entities(self) -> Iterator[bytes]:
         """Stored paths of the entities, in no order."""
-        waiting = [ENTITIES]
+        rule = self._excludes.within(b"")
+        waiting = [ENTITIES] if rule is None or not rule(ENTITIES, stat.S_IFDIR, 0) else []
         while waiting:
             directory = waiting.pop()
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from icc_store.errors import DiskFull
@@ -24,16 +24,21 @@ _RATIO = 4
 
 
 class RoomKeeper:
-    """Keeps `min_free` bytes free on the repository's disk."""
+    """Keeps `min_free` bytes free on the repository's disk.
 
-    def __init__(self, repository: Path, min_free: int) -> None:
+    What is free within the database file counts as well: it is filled first, and what gc removes goes there.
+    """
+
+    def __init__(self, repository: Path, min_free: int, *, reusable: Callable[[], int] = lambda: 0) -> None:
         self._repository = repository
         self._min_free = min_free
+        self._reusable = reusable
 
     def room(self) -> int:
         """Bytes that may still be written; negative when less is free than is to be kept free."""
         status = os.statvfs(self._repository)
-        return status.f_bavail * status.f_frsize - self._min_free
+        room = status.f_bavail * status.f_frsize - self._min_free
+        return room if room > _PLENTY else room + self._reusable()
 
     def require(self, size: int) -> None:
         """Raise DiskFull when there is no room for so many bytes more."""
@@ -54,12 +59,12 @@ class RoomKeeper:
         room = self.room()
         if room >= _PLENTY or 0 < 2 * known_size <= room:
             return
-        grown = sum(_size_below(os.fsencode(path), excludes) for path in paths) - known_size
+        grown = sum(size_below(os.fsencode(path), excludes) for path in paths) - known_size
         self.require(max(grown, 0) // _RATIO)
 
 
-def _size_below(root: bytes, excludes: Excludes) -> int:
-    """Bytes of the regular files in a directory, as far as it can be read."""
+def size_below(root: bytes, excludes: Excludes) -> int:
+    """Bytes of the regular files in a directory that `excludes` does not leave out, as far as it can be read."""
     size = 0
     waiting = [b""]
     while waiting:

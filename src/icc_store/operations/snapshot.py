@@ -106,7 +106,7 @@ class _Task:
 
     def run(self, run: Run) -> SnapshotResult:
         rehash = self._options.rehash
-        room = RoomKeeper(self._repository.path, self._options.min_free)
+        room = RoomKeeper(self._repository.path, self._options.min_free, reusable=self._repository.reusable_bytes)
         if self._profile is not GENERIC:
             room.require_for(self._paths, self._excludes, self._parent.record.counters.size if self._parent else 0)
         if self._options.min_free:

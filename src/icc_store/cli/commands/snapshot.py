@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from icc_store.cli.selection import (
     selection_options,
 )
 from icc_store.cli.since import SINCE, changes_since, since_fields, since_lines
+from icc_store.cli.snapshot_room import with_room
 from icc_store.cli.snapshot_settings import by_settings, size_warnings
 from icc_store.config import home_directory
 from icc_store.config.settings import memory_among
@@ -119,9 +121,10 @@ def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
     options = by_settings(_options(context, given, where), settings)
     stream = sys.stdin.buffer if given["stdin"] else None
     with context.open() if options.dry_run else context.open_or_make() as repository:
-        result = take_snapshot(
-            repository, where, options=options, stream=stream, monitor=context.monitor, clock=context.clock
-        )
+        monitor, clock = context.monitor, context.clock
+        take = partial(take_snapshot, repository, where, options=options, stream=stream, monitor=monitor, clock=clock)
+        may_clean_up = settings.automatic_cleanup and stream is None and not options.dry_run
+        result = with_room(context, repository, where, options, take, clean_up=may_clean_up)
         changes = changes_since(repository, result, context.monitor)
         to_clean_up = not options.dry_run and settings.automatic_cleanup and is_due(repository, context.clock.now_ns())
     context.monitor.finish()
