@@ -1,6 +1,7 @@
 """Builds the wheel, installs it into an empty environment, and takes a first snapshot with it there.
 
-What the tests cannot see: a module, a type marker or a dependency that is missing in what is published.
+What the tests cannot see: a module, a type marker, a slash command or a dependency that is missing in what is
+published.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ def build(folder: Path) -> Path:
 
 
 def check_contents(wheel: Path) -> None:
-    """Every module of src and the type marker are in, nothing else is."""
+    """Everything in src, links followed, and the type marker are in; nothing else is."""
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     source = ROOT / "src"
     wanted = {
-        path.relative_to(source).as_posix()
-        for path in source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        (Path(folder) / name).relative_to(source).as_posix()
+        for folder, _, names in os.walk(source, followlinks=True)
+        for name in names
+        if "__pycache__" not in folder
     }
     if inside != wanted or "icc_store/py.typed" not in inside:
         raise WheelError(f"the wheel does not hold what src holds: {sorted(inside ^ wanted | {'icc_store/py.typed'})}")
@@ -56,7 +58,7 @@ def install(wheel: Path, folder: Path) -> Path:
 
 
 def first_snapshot(program: Path, folder: Path) -> None:
-    """init, snapshot, restore and verify with the installed program, far from the source tree."""
+    """init, snapshot, restore, verify and integrate with the installed program, far from the source tree."""
     source, target, repository = folder / "source", folder / "target", folder / "repository"
     (source / "notes").mkdir(parents=True)
     (source / "notes" / "first.md").write_text("# First\n\nA note to get back.\n")
@@ -68,6 +70,9 @@ def first_snapshot(program: Path, folder: Path) -> None:
     run([*base, "snapshot", str(source)], folder)
     run([*base, "restore", "latest", "--target", str(target)], folder)
     run([*base, "verify"], folder)
+    run([*base, "integrate", "claude-code"], folder)
+    if not (folder / ".claude" / "commands" / "icc-memory-backup.md").is_file():
+        raise WheelError("the slash commands are not in the wheel")
     for path in sorted(source.rglob("*")):
         twin = target / path.relative_to(source)
         if path.is_file() and not (twin.is_file() and filecmp.cmp(path, twin, shallow=False)):

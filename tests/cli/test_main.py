@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from icc_store.cli.main import COMMANDS, HELP_LINES, load
+from icc_store.cli.main import COMMANDS, HELP_LINES, load, module_name
 from icc_store.errors import IccStoreError
 from icc_store.version import VERSION
 from tests.support.program import Program, finish
@@ -45,8 +45,8 @@ def test_every_command_has_a_module(name: str) -> None:
 
 def test_every_module_is_registered() -> None:
     """No command file lies around that nobody can run."""
-    files = {path.stem.rstrip("_") for path in FOLDER.glob("*.py") if path.stem != "__init__"}
-    assert files <= {name for section in COMMANDS.values() for name in section}
+    files = {path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__"}
+    assert files <= {module_name(name) for section in COMMANDS.values() for name in section}
 
 
 def test_version(look: Program) -> None:
