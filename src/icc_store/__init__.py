@@ -38,9 +38,13 @@ if TYPE_CHECKING:
     from icc_store.operations.gc import GcOptions, collect
     from icc_store.operations.history import history
     from icc_store.operations.listing import ListOptions, list_snapshots
+    from icc_store.operations.memory_restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
     from icc_store.operations.resolve import resolve
     from icc_store.operations.restore import restore
     from icc_store.operations.restore_plan import RestoreOptions
+    from icc_store.operations.restore_planner import plan_restore
+    from icc_store.operations.restore_safety import restore_safely
+    from icc_store.operations.rollback import last_safety_copy, plan_rollback
     from icc_store.operations.search import SearchOptions, search
     from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
     from icc_store.operations.stats import stats
@@ -68,9 +72,13 @@ _HOMES = {
     "operations.gc": ("GcOptions", "collect"),
     "operations.history": ("history",),
     "operations.listing": ("ListOptions", "list_snapshots"),
+    "operations.memory_restore": ("MemoryRestoreOptions", "plan_memory_restore", "restore_memory"),
     "operations.resolve": ("resolve",),
     "operations.restore": ("restore",),
     "operations.restore_plan": ("RestoreOptions",),
+    "operations.restore_planner": ("plan_restore",),
+    "operations.restore_safety": ("restore_safely",),
+    "operations.rollback": ("last_safety_copy", "plan_rollback"),
     "operations.search": ("SearchOptions", "search"),
     "operations.snapshot": ("SnapshotOptions", "take_snapshot"),
     "operations.stats": ("stats",),
@@ -90,6 +98,7 @@ __all__ = (
     "IccStoreError",
     "ImportOptions",
     "ListOptions",
+    "MemoryRestoreOptions",
     "Monitor",
     "Repository",
     "RestoreOptions",
@@ -112,14 +121,20 @@ __all__ = (
     "forget",
     "history",
     "import_tar",
+    "last_safety_copy",
     "list_directory",
     "list_snapshots",
     "note",
     "open_repository",
     "pin",
+    "plan_memory_restore",
+    "plan_restore",
+    "plan_rollback",
     "read_file",
     "resolve",
     "restore",
+    "restore_memory",
+    "restore_safely",
     "search",
     "stats",
     "tag",
