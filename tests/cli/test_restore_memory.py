@@ -63,6 +63,9 @@ def test_restore_and_roll_back(program: Program, top: Path) -> None:
     assert "before-restore-" in done.out
     program.good("rollback", top, "-y", "-q")
     assert without_backups(top) == whole
+    spoil(top)
+    program.good("restore", "latest", "--yes", "--mtime", "now", "-q")
+    assert (top / ALPHA).stat().st_mtime_ns > (top / BETA).stat().st_ctime_ns - 10**10 > whole[ALPHA.encode()]["mtime"]
 
 
 def test_documents(program: Program, top: Path) -> None:

@@ -170,6 +170,25 @@ def test_what_is_to_stay_stays(memory: Memory) -> None:
     assert result.digest is None
 
 
+def test_paths_are_merged(memory: Memory) -> None:
+    """A path that is named comes back, with a safety copy; nothing else changes, and indexes stay as they are."""
+    memory.spoil()
+    before = live(memory)
+    result = memory.restore(files=RestoreOptions(paths=(b"config",)))
+    assert live(memory) == before | {"config/settings.json": SETTINGS}
+    assert result.safety is not None
+    assert result.rebuilt == ()
+
+
+def test_nothing_goes_without_a_safety_copy(memory: Memory) -> None:
+    """Restored without one, a memory keeps what the snapshot does not have, unless that is to be deleted."""
+    memory.spoil()
+    assert memory.restore(safely=False).safety is None
+    assert ARCHIVED in live(memory)
+    memory.restore(safely=False, delete=True)
+    assert live(memory) == FILES
+
+
 def test_findings_of_the_backup_stop_no_restore(memory: Memory) -> None:
     """A memory that was broken when it was backed up comes back byte for byte, and its findings are told again."""
     put(memory.top / BETA, b'{"id": "Learning-be')

@@ -45,7 +45,8 @@ _FOR_MEMORIES = ("types", "entities", "created_after", "created_before", "path_m
 @click.option(
     "--delete/--no-delete",
     default=None,
-    help="Remove what the snapshot does not have, but nothing it left out. The default for all of a memory.",
+    help="Remove what the snapshot does not have, but nothing it left out. The default for all of a memory, "
+    "with --safety.",
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done; do nothing.")
 @click.option(
