@@ -369,3 +369,13 @@ def test_a_deep_chain_of_directories(repository: Repository) -> None:
     result = imported(repository, tars.archive(tars.pax({b"path": deep + b"/entities/x"}) + tars.member(b"x", b"1")))
     assert result.below == deep
     assert paths_of(repository, result.snapshot) == [b"entities", b"entities/x"]
+
+
+def test_a_listing_with_more_names(repository: Repository) -> None:
+    """A hard link to SHA256SUMS is a file of the memory, and stays one when the listing itself is taken out."""
+    listing = backup_listing({"entities/x": b"1"})
+    links = [tars.member(name, typeflag=tars.LINK, link=b"SHA256SUMS") for name in (b"y", b"z")]
+    data = tars.archive(tars.member(b"entities/x", b"1"), tars.member(b"SHA256SUMS", listing), *links)
+    result = imported(repository, data)
+    assert contents(repository, result.snapshot) == {"entities/x": b"1", "y": listing, "z": listing}
+    assert not verify(repository).findings

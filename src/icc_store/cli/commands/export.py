@@ -16,7 +16,7 @@ from icc_store.cli.output import Document, warning_fields
 from icc_store.cli.snapshot_fields import ROW, described, snapshot_fields
 from icc_store.codec.archive_stream import ArchiveFormat
 from icc_store.config import memory_directory
-from icc_store.errors import PartialResult, UsageError
+from icc_store.errors import PartialResult, TargetError, UsageError
 from icc_store.operations.resolve import resolve, stored_path
 
 if TYPE_CHECKING:
@@ -188,7 +188,10 @@ def _to_tar(
     file = given["file"]
     if file == _NO_VALUE and backup is not None:
         place = _place(context, found)
-        place.mkdir(parents=True, exist_ok=True)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TargetError(f"{place} cannot be made: {error.strerror}", hint="name a file: --tar FILE") from error
         file = str(place / f"{backup.name}.{given['form'] or ArchiveFormat.GZIP}")
     options = ExportOptions(
         tuple(stored_path(found.record, path) for path in paths),
