@@ -38,10 +38,12 @@ class MemoryRun:
         excludes: Excludes,
         *,
         since_ns: int,
+        whole: bool,
         scan_secrets: bool,
         monitor: Monitor,
     ) -> None:
-        """`since_ns` is the file system's time when the scan begins."""
+        """`since_ns` is the file system's time when the scan begins; `whole` says that nothing was left out."""
+        self._whole = whole
         self._run = run
         self._profile = profile
         self._monitor = monitor
@@ -50,8 +52,12 @@ class MemoryRun:
         self.facts = FileFacts(run, self._check if profile.is_icc or scan_secrets else None)
         self.findings: tuple[Finding, ...] = ()
         """What validation found; empty when the memory is as it was, and the manifest says how much there is."""
-        self.secrets: list[Finding] = []
+        self._secrets: dict[bytes, list[Finding]] = {}
+
+    @property
+    def secrets(self) -> tuple[Finding, ...]:
         """Files of this run whose text looks like it has a key in it."""
+        return tuple(finding for findings in self._secrets.values() for finding in findings)
 
     def conclude(self, run: Run, tree: ObjectId, parent: Snapshot | None, unreadable: Collection[bytes]) -> Notes:
         """Validate what was stored and say what the record is to keep. `unreadable` could not be stored."""
@@ -65,7 +71,7 @@ class MemoryRun:
 
         try:
             problems = run.read_back()
-            found = survey(run.objects, tree, self._profile, facts_of=self.facts.facts_of)
+            found = survey(run.objects, tree, self._profile, facts_of=self.facts.facts_of, whole=self._whole)
             problems += unreadable_samples(run.objects, found.samples)
         except DamageError as error:
             return failed_notes(self._profile, str(error))
@@ -88,13 +94,12 @@ class MemoryRun:
         ]
 
     def _check(self, path: bytes, data: bytes) -> Any:
-        # Here: what parses JSON takes 25 ms to import, and an unchanged memory has nothing to parse.
         if self._scan_secrets:
-            from icc_store.entities.secrets import scan_text
+            from icc_store.entities.secrets import scan_text  # only who asks for it pays for it
 
-            self.secrets.extend(scan_text(path, data))
+            self._secrets[path] = scan_text(path, data)
         if not self._profile.is_icc:
             return None
-        from icc_store.operations.memory_check import check_to_wire
+        from icc_store.operations.memory_check import check_to_wire  # 25 ms: an unchanged memory has nothing to parse
 
         return check_to_wire(path, data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import fingerprint
 from icc_store.entities.profiles import GENERIC
-from icc_store.errors import IccStoreError, SourceError
+from icc_store.errors import IccStoreError, SourceError, UsageError
 from icc_store.fs.identity import default_source, host_name
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.mounts import clock_of
@@ -89,7 +89,7 @@ class _Task:
         single = stream is None and is_single_directory(paths, options.as_path)
         self._profile = choose_profile(paths, options.profile, single=single)
         self._excludes = rules_for(repository.path, paths, options, self._profile, single=single)
-        self._left_out = self._choose()
+        self._left_out = self._choose(single=single)
         self._parent = repository.latest(self._source, self._host)
         self._memory: MemoryRun | None = None
         self._notes: Notes | None = None
@@ -129,6 +129,8 @@ class _Task:
         """The committed snapshot, or None when something it refers to was collected meanwhile."""
         if self._memory is not None:
             self._notes = self._conclude(run, self._memory, scanner, roots)
+        elif self._left_out is not None:
+            self._notes = {"profile": self._profile.name} | self._selected(self._left_out)
         self._monitor.phase("commit")
 
         def build(seq: int) -> SnapshotRecord:
@@ -195,6 +197,8 @@ class _Task:
     def _watch(self, run: Run | Rehearsal, now_ns: int) -> MemoryRun | None:
         """Who looks at the files of a memory while they are scanned; nobody in a rehearsal."""
         if self._profile is GENERIC or isinstance(run, Rehearsal):
+            if self._options.scan_secrets:
+                raise UsageError("only a memory that is stored is searched for secrets", hint="name its --profile")
             return None
         return MemoryRun(
             run,
@@ -202,6 +206,7 @@ class _Task:
             self._profile,
             self._excludes,
             since_ns=now_ns,
+            whole=self._left_out is None,
             scan_secrets=self._options.scan_secrets,
             monitor=self._monitor,
         )
@@ -212,17 +217,25 @@ class _Task:
             memory.facts.keep()
         if self._options.incremental and self._parent is not None:
             notes["incremental"] = self._parent.id.hex()
-        if self._options.selection is not None and self._left_out is not None:
-            notes["selection"] = self._options.selection.to_record()
-            notes["left_out"] = self._left_out.files
+        if self._left_out is not None:
+            notes |= self._selected(self._left_out)
         if self._excludes.withheld:
             notes["withheld"] = [path.decode("utf-8", "backslashreplace") for path in sorted(self._excludes.withheld)]
         return notes
 
-    def _choose(self) -> LeftOut | None:
+    @staticmethod
+    def _selected(left_out: LeftOut) -> Notes:
+        return {"selection": left_out.selection.to_record(), "left_out": left_out.files}
+
+    def _choose(self, *, single: bool) -> LeftOut | None:
         """What a selection leaves out, and the rules that leave it out."""
         if self._options.selection is None:
             return None
+        if not single or self._options.incremental:
+            raise UsageError(
+                "a selection is made in the directory of one memory, and is never incremental",
+                hint="take a full snapshot of the rest",
+            )
         from icc_store.operations.selection import left_out  # only who selects pays for what parses entities
 
         chosen = left_out(self._paths[0], self._options.selection, self._profile, self._excludes)
@@ -268,7 +281,7 @@ class _Task:
             profile=self._profile.name,
             notes=self._notes,
             findings=memory.findings if memory is not None else (),
-            secrets=tuple(memory.secrets) if memory is not None else (),
+            secrets=memory.secrets if memory is not None else (),
             withheld=tuple(sorted(self._excludes.withheld)),
             left_out=self._left_out,
             since=self._parent if self._options.incremental else None,

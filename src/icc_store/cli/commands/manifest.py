@@ -23,12 +23,12 @@ DOCUMENT = {
     examples=(
         "icc-store manifest latest",
         "icc-store manifest latest --json | jq -r .manifest.integrity_hash",
-        "icc-store manifest 3f2a91c0 --rebuild   make it from what is stored",
+        "icc-store manifest 3f2a91c0 --rebuild   anew, from what is stored",
     ),
 )
 @snapshot_argument
 @source_option
-@click.option("--rebuild", is_flag=True, help="Make it anew from what is stored, and keep it.")
+@click.option("--rebuild", is_flag=True, help="Compute it anew from what is stored, and keep it.")
 @click.pass_obj
 def command(context: Context, *, snapshot: str, source: str | None, rebuild: bool) -> None:
     """Print the manifest of SNAP, which is JSON.
