@@ -1,7 +1,7 @@
 """Following one entity or file through the snapshots of a timeline.
 
 In most snapshots it stands where it stood: only the directories on the way to it are read, and none twice. Where it no
-longer stands there, the trees of the two neighbours are merged, so that only what changed between them is read, and
+longer stands there, the trees of the two neighbours are compared, so that only what changed between them is read, and
 what came is looked at: first what has the same bytes, then what has the name, then whatever holds the id. It works in
 either direction, so the way goes from the snapshot in which the entity was found to both ends.
 """
@@ -17,11 +17,9 @@ from icc_store.entities.record import Record
 from icc_store.errors import DamageError
 from icc_store.ids import ObjectId
 from icc_store.model.entry import Entry
-from icc_store.model.merge import merge
 from icc_store.model.paths import parts
 from icc_store.model.record import Snapshot
 from icc_store.model.tree import Objects, find_entry
-from icc_store.model.walk import root_of
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.history_subject import Subject
 from icc_store.operations.stored_records import (
@@ -35,6 +33,7 @@ from icc_store.operations.stored_records import (
     content_key,
     stored_bytes,
 )
+from icc_store.operations.tree_newcomers import TreeNewcomers
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,7 @@ class _Tracer:
         self._subject = subject
         self._profile = profile
         self._lines = lines
+        self._newcomers = TreeNewcomers(objects)
         self._found: dict[tuple[ObjectId, bytes], Entry | None] = {}
         self._readings: dict[bytes, Reading] = {}
 
@@ -128,14 +128,11 @@ class _Tracer:
         return self._id_of(_Place(last.path, entry)) in ("", self._subject.id)
 
     def _moved(self, near: Snapshot, far: Snapshot, last: _Place) -> _Place | None:
-        """Where it came to stand, among all that `near` does not have at the same path."""
+        """Where it came to stand, among all the files that `near` does not have at the same path."""
         candidates = [
-            _Place(pair.path, pair.right.entry)
-            for pair in merge(self._objects, root_of(near.record), root_of(far.record))
-            if pair.right is not None
-            and pair.right.entry.is_file
-            and (pair.left is None or not pair.left.entry.is_file)
-            and self._profile.record_format(pair.path) is self._subject.form
+            _Place(path, entry)
+            for path, entry in self._newcomers.between(near.record.root, far.record.root)
+            if self._profile.record_format(path) is self._subject.form
         ]
         key = content_key(last.entry)
         name = last.path.rpartition(b"/")[2]

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.errors import DamageError
-from icc_store.model.entry import CHUNK, LIST, NAME, Wire, entry_from_wire
+from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, Wire, entry_from_wire
 from icc_store.model.paths import display, join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -163,23 +163,25 @@ class _Contents:
         self.unread: list[tuple[bytes, str]] = []
         self.damaged: list[tuple[bytes, str]] = []
 
-    def look(self, wire: Wire, parent: bytes) -> tuple[bytes, tuple[_Found, ...] | None]:
+    def look(self, wire: Wire, parent: bytes) -> tuple[bytes | None, tuple[_Found, ...] | None]:
         """What an entry of a directory holds of the text, and the path to go on with below it."""
+        if SUBTREE in wire:
+            return join(parent, wire[NAME]), None
+        key = wire.get(CHUNK) or wire.get(LIST)
+        known = None if key is None else self._known.get(key)
+        if key is None or (known == () and self.names is None):
+            return None, None  # before anything else, since nearly all of a long history is known to be without it
         path = join(parent, wire[NAME])
-        if CHUNK not in wire and LIST not in wire:
-            return path, None
         form = self._profile.record_format(path)
         if form is None:
-            return path, None
+            return None, None
         if self.names is not None and form is not RecordFormat.JSON_LINES:
             self.names.add((form, display(path).removesuffix(".md") if form is RecordFormat.MARKDOWN else _stem(path)))
-        key = wire.get(CHUNK) or wire[LIST]
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._read(path, wire, form)
+        found = self._read(path, wire, form) if known is None else known
+        self._known[key] = found
         if found and form is RecordFormat.MARKDOWN:
             found = (replace(found[0], id=display(path).removesuffix(".md")),)  # the path is all the id it has
-        return path, found or None
+        return None, found or None
 
     def _read(self, path: bytes, wire: Wire, form: RecordFormat) -> tuple[_Found, ...]:
         entry = entry_from_wire(wire)
