@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from icc_store.entities.cross_check import CrossCheck
 
 _SAMPLES = 32
-_LARGE_INDEX = 16 << 20
+_LARGE_INDEX = 8 << 20
 """Bytes of an index above which it is not compared with the entities at every snapshot. Those of 100,000 entities have
 137 MB and would take more time and room than the snapshot itself; `icc-store validate` compares them all."""
 

@@ -108,7 +108,7 @@ def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
     """Take a snapshot of PATHs; without any, of this machine's agent memory.
 
     Every snapshot is complete and can be restored by itself, also with --incremental. Only options that choose entities
-    of a memory (--config-only to --where) make one that is not: it is selective, is never `latest`, and holds the
+    of a memory (--config-only to --where) take one that is not: it is selective, is never `latest`, and holds the
     entities that meet all that was asked for.
     """
     from icc_store.model.cleanup_turn import is_due
