@@ -37,7 +37,6 @@ __all__ = (
 _CURSOR = b"verify cursor"
 _VERIFIED = b"verified"
 _NUMBER_SIZE = 8
-_SUSPECT = "not all of it can be read back"
 _DAY_NS = 86_400_000_000_000
 
 
@@ -96,12 +95,18 @@ def remember_verified(repository: Repository, snapshot: Snapshot) -> None:
         repository.annotate(snapshot.id, Subject.VERIFIED, True)
 
 
-def mark_suspect(repository: Repository, wrong: Collection[ObjectId], whole: Collection[ObjectId]) -> None:
-    """Say of damaged snapshots that they are, and take it back from those that are whole. No word is said twice."""
+def mark_suspect(
+    repository: Repository, wrong: Mapping[ObjectId, str], whole: Collection[ObjectId], *, anew: bool = True
+) -> None:
+    """Say of damaged snapshots what is wrong with them, and take it back from those that are whole.
+
+    No word is said twice. Without `anew`, what is marked already keeps its words: those of a check that saw less.
+    """
     facts: list[tuple[ObjectId, Subject, str | int | bool]] = []
     for snapshot in repository.snapshots(forgotten=True):
-        if snapshot.id in wrong and snapshot.suspect != _SUSPECT:
-            facts.append((snapshot.id, Subject.SUSPECT, _SUSPECT))
+        what = wrong.get(snapshot.id, "")
+        if what and snapshot.suspect != what and (anew or not snapshot.suspect):
+            facts.append((snapshot.id, Subject.SUSPECT, what))
         elif snapshot.id in whole and snapshot.suspect:
             facts.append((snapshot.id, Subject.SUSPECT, ""))
     if facts:

@@ -119,7 +119,7 @@ class _Check:
         self._options = options
         self._monitor = monitor
         threads = options.threads or os.cpu_count() or 1
-        self._wrong: set[ObjectId] = set()
+        self._wrong: dict[ObjectId, str] = {}
         self._followed: set[ObjectId] = set()
         self.blocks = BlockCheck(repository, monitor, threads=threads)
         self.trees = self._tree_check()
@@ -224,7 +224,7 @@ class _Check:
             snapshots = {one: record for one, record in snapshots.items() if one in left.snapshots}
         for one in wrong:
             self.trees.name_files(one, snapshots[one])
-        self._wrong.update(wrong)
+        self._wrong.update({one: str(self.trees.concerned[one]) for one in wrong})
         self._followed.update(snapshots)
         self.drafts += self.trees.drafts
 
@@ -278,7 +278,8 @@ class _Check:
             if following is not None:
                 remember_next(self._repository, following)
             everything = snapshot is not None or not (self._options.structure or following)
-            mark_suspect(self._repository, self._wrong, self._followed - self._wrong if everything else ())
+            whole = self._followed - self._wrong.keys()
+            mark_suspect(self._repository, self._wrong, whole if everything else (), anew=everything)
             if self.drafts:
                 return
             if snapshot is not None:

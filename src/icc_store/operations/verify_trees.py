@@ -7,6 +7,7 @@ and only down to that, to say which files of which snapshots are concerned.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from icc_store.errors import IccStoreError
 from icc_store.fs.nesting import Nested, run_nested
@@ -14,7 +15,7 @@ from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
 from icc_store.model.neighbours import NeighbourReader
-from icc_store.model.paths import join
+from icc_store.model.paths import display, join
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.model.tree import TreePart, parse_tree
@@ -25,8 +26,34 @@ from icc_store.operations.verify_findings import Draft, Severity, of_database, r
 _MAX_CONCERNED = 100_000
 """Files that are looked up to be named or counted; beyond, it is enough to know that it is very many."""
 
+_NAMED = 3
+"""Files that the mark on a damaged snapshot names; `verify` names more of them."""
+
 _NOUNS = {Kind.CHUNK: "chunk", Kind.LIST: "content list", Kind.TREE: "tree", Kind.XATTRS: "set of attributes"}
 _REFERENCES = ((CHUNK, Kind.CHUNK), (LIST, Kind.LIST), (XATTRS_ID, Kind.XATTRS))
+
+
+@dataclass
+class Concerned:
+    """The files of one snapshot that cannot be read back."""
+
+    total: int = 0
+    first: list[bytes] = field(default_factory=list)
+    """Stored paths of the first of them; a directory's stands for all in it."""
+
+    def add(self, path: bytes) -> None:
+        """Count one."""
+        self.total += 1
+        if len(self.first) < _NAMED:
+            self.first.append(path)
+
+    def __str__(self) -> str:
+        if not self.first:
+            return "not all of it can be read back"
+        if not self.first[0]:
+            return "its root directory cannot be read back"
+        more = f" and {self.total - len(self.first):,} more" if self.total > len(self.first) else ""
+        return f"{', '.join(display(path) for path in self.first)}{more} cannot be read back"
 
 
 class TreeCheck:
@@ -39,6 +66,8 @@ class TreeCheck:
         self.references = 0
         self.read_bytes = 0
         self.drafts: list[Draft] = []
+        self.concerned: dict[ObjectId, Concerned] = {}
+        """By snapshot, what `name_files` has found."""
         self._repository = repository
         self._objects = repository.objects
         self._chunk = NeighbourReader(repository.objects).chunk
@@ -165,6 +194,7 @@ class TreeCheck:
 
     def name_files(self, snapshot: ObjectId, record: SnapshotRecord) -> None:
         """Tell the findings which files of a snapshot they concern."""
+        self.concerned[snapshot] = Concerned()
         if record.root_entry is not None and self._is_concerned(record.root_entry):
             self._concern(record.root_entry, snapshot, b"")
         run_nested(self._name_below(snapshot, b"", record.root))
@@ -176,6 +206,7 @@ class TreeCheck:
         if draft is not None:
             self._concerned += 1
             draft.concern(snapshot, path)
+            self.concerned[snapshot].add(path)
             return
         try:
             parsed = parse_tree(self._objects.get(tree, Kind.TREE))
@@ -196,6 +227,8 @@ class TreeCheck:
 
     def _concern(self, wire: Wire, snapshot: ObjectId, path: bytes) -> None:
         drafts = {id(draft): draft for draft in self._drafts_of(wire)}
+        if drafts:
+            self.concerned[snapshot].add(path)
         for draft in drafts.values():
             self._concerned += 1
             draft.concern(snapshot, path)

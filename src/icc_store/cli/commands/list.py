@@ -10,7 +10,7 @@ from icc_store.cli.command import Command
 from icc_store.cli.context import Context
 from icc_store.cli.output import path_fields
 from icc_store.cli.settings import json_lines_option
-from icc_store.cli.snapshot_fields import ROW, snapshot_fields, snapshot_table
+from icc_store.cli.snapshot_fields import ROW, short_id, snapshot_fields, snapshot_table
 from icc_store.cli.units import plural
 from icc_store.model.record import Snapshot
 from icc_store.operations.listing import Listing, ListOptions, list_snapshots
@@ -62,7 +62,10 @@ def command(
 
 
 def _foot(listing: Listing, options: ListOptions) -> Iterator[str]:
-    """A line on what is not listed."""
+    """What is wrong with those that are damaged, and a line on what is not listed."""
+    for snapshot in listing.snapshots:
+        if snapshot.suspect:
+            yield f"suspect {short_id(snapshot)}: {snapshot.suspect}"
     if listing.total == 0:
         yield "no snapshot yet; `icc-store snapshot` takes one"
     elif not listing.snapshots:
