@@ -89,9 +89,9 @@ def memory(root: Path, count: int) -> list[Path]:
 
 
 def test_an_unchanged_snapshot(tmp_path: Path, home: Path) -> None:
-    """It costs its record, twice, and less than 1 KB; 1.1 KB with the notes for a memory's manifest."""
+    """It costs its record, twice, and less than 1 KB; 1.1 KiB with the notes for a memory's manifest."""
     memory(home / "memory", 200)
-    assert cost(tmp_path / "as a memory", home / "memory", lambda _number: None, rounds=100) < 1100
+    assert cost(tmp_path / "as a memory", home / "memory", lambda _number: None, rounds=100) < 1.1 * KIB
     (home / "memory" / "entities").rename(home / "memory" / "notes")
     assert cost(tmp_path / "as it is", home / "memory", lambda _number: None, rounds=100) < 1000
 

@@ -54,7 +54,7 @@ class Counters:
     directories: int = 0
     others: int = 0
     size: int = 0
-    """Bytes of all regular files, each hard-linked content once."""
+    """Bytes of all regular files, under each of their names."""
     new_files: int = 0
     changed_files: int = 0
     unchanged_files: int = 0
