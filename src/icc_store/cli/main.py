@@ -30,6 +30,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "init": "Make a repository in a missing or empty directory.",
         "snapshot": "Take a snapshot of files and directories.",
         "import": "Make a snapshot of a tar archive.",
+        "watch": "Take a snapshot whenever a memory has changed and settled.",
         "hook": "Take a pinned, proven snapshot before a dangerous step.",
         "memory-backup": "What /icc-memory-backup runs: a snapshot of the agent memory.",
     },
