@@ -108,7 +108,7 @@ def test_diff_of_entities(store: Program) -> None:
         "Project       1",
     ]
     assert store.good("diff", "day-0", "day-1", "--entities", "-q", COLUMNS="80").out.splitlines() == out[:-5]
-    assert store.good("diff", "day-1", "day-1", "--entities").out == "no differences\n"
+    assert store.good("diff", "day-1", "day-1", "--entities").out == "no entities differ\n"
     changed = f"note {LONG[:61]}… -> short"
     assert changed in store.good("diff", "day-1", "day-2", "--entities", COLUMNS="80").out
 

@@ -8,7 +8,7 @@ from icc_store.cli.context import Context
 from icc_store.cli.field_changes import change_fields, change_lines, one_line
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.table import Column, table
-from icc_store.cli.text_width import shorten, shorten_start
+from icc_store.cli.text_width import PLAIN_WIDTH, shorten, shorten_start
 from icc_store.cli.units import number, plural
 from icc_store.errors import DamageError, PartialResult
 from icc_store.model.paths import display
@@ -27,7 +27,6 @@ _COLUMNS = (
     Column("CHANGED", right=True),
     Column("MOVED", right=True),
 )
-_WIDTH = 120
 _INDENT = "    "
 
 
@@ -69,7 +68,7 @@ def counts_fields(found: EntityDiff) -> Document:
 
 
 def _lines(changes: Iterable[EntityChange], found: EntityDiff, width: int | None, *, quiet: bool) -> Iterator[str]:
-    room = width or _WIDTH
+    room = width or PLAIN_WIDTH
     for change in changes:
         kind = f"  ({change.type})" if change.type and not change.id.startswith(change.type) else ""
         yield shorten(f"{_SIGNS[change.kind]} {one_line(change.id)}{one_line(kind)}", room)
@@ -89,7 +88,7 @@ def _lines(changes: Iterable[EntityChange], found: EntityDiff, width: int | None
 
 def _counts_lines(found: EntityDiff, width: int | None) -> Iterator[str]:
     if not found.changes:
-        yield "no differences"
+        yield "no entities differ"
         return
     rows = [
         [one_line(kind) or "(unknown)", *(number(counts[one]) if counts[one] else "" for one in EntityChangeKind)]

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from icc_store.cli.output import Document
-from icc_store.cli.text_width import display_width, shorten
+from icc_store.cli.text_width import PLAIN_WIDTH, display_width, shorten
 from icc_store.cli.units import plural
 from icc_store.entities.changes import FieldChange, FieldChangeKind
 from icc_store.entities.json_text import compact_json
 from icc_store.entities.record import Lines
 
-_WIDTH = 120
-"""Columns of a line that does not go to a terminal."""
 _LONG_NAME = 24
 _NAMED = 4
 """Items are named when there are no more, and all are short; else they are counted."""
@@ -33,7 +31,7 @@ def change_fields(change: FieldChange) -> Document:
 
 def change_lines(changes: Iterable[FieldChange], width: int | None, indent: str) -> Iterator[str]:
     """A line for each change, not wider than it may be."""
-    room = (width or _WIDTH) - len(indent)
+    room = (width or PLAIN_WIDTH) - len(indent)
     for change in changes:
         yield indent + shorten(_line(change, room), room)
 
@@ -48,7 +46,7 @@ def _line(change: FieldChange, room: int) -> str:
         return f"{field} reordered"
     if kind is FieldChangeKind.CHANGED:
         before, after = _value(change.before), _value(change.after)
-        both = max(2 * _LONG_NAME, room - display_width(field) - len("  -> "))
+        both = max(_LONG_NAME, room - display_width(field) - len("  -> "))
         before = shorten(before, max(both // 2, both - display_width(after)))
         return f"{field} {before} -> {shorten(after, both - display_width(before))}"
     counts = [f"{sign}{len(items)}" for sign, items in (("+", change.added), ("-", change.removed)) if items]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+PLAIN_WIDTH = 120
+"""Columns that a line is cut to where it does not go to a terminal, if it is cut at all."""
+
 
 def shorten(text: str, width: int) -> str:
     """The text, or as much of its beginning as fits with an ellipsis."""

@@ -29,7 +29,7 @@ def timeline(
         snapshot
         for snapshot in repository.snapshots()
         if snapshot.record.source == last.record.source
-        and (snapshot.record.kind is not SnapshotClass.SELECTIVE or snapshot.id == last.id)
+        and (snapshot.record.kind != SnapshotClass.SELECTIVE or snapshot.id == last.id)
     ]
     if until is not None:
         found = [snapshot for snapshot in found if snapshot.record.seq <= last.record.seq]

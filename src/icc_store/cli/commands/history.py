@@ -14,7 +14,7 @@ from icc_store.cli.field_changes import change_fields, change_lines, one_line
 from icc_store.cli.output import Document, path_fields
 from icc_store.cli.settings import json_lines_option
 from icc_store.cli.snapshot_fields import BRIEF, brief_fields, short_id
-from icc_store.cli.text_width import shorten, shorten_start
+from icc_store.cli.text_width import PLAIN_WIDTH, shorten, shorten_start
 from icc_store.cli.units import local_time, plural, size, utc_time
 from icc_store.errors import DamageError
 from icc_store.model.paths import display
@@ -40,7 +40,6 @@ DOCUMENT = {
     },
 }
 
-_WIDTH = 120
 _INDENT = "    "
 
 
@@ -94,7 +93,7 @@ def _fields(version: Version) -> Document:
 
 
 def _lines(versions: Iterable[Version], found: History, width: int | None, *, quiet: bool) -> Iterator[str]:
-    room = width or _WIDTH
+    room = width or PLAIN_WIDTH
     kind = f"  ({found.type})" if found.type else ""
     yield shorten(one_line(found.id + kind), room)
     if display(found.path) != found.id:

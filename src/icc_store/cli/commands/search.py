@@ -13,7 +13,7 @@ from icc_store.cli.field_changes import one_line
 from icc_store.cli.output import Document, path_fields, warning_fields
 from icc_store.cli.settings import json_lines_option
 from icc_store.cli.snapshot_fields import BRIEF, brief_fields, short_id
-from icc_store.cli.text_width import shorten
+from icc_store.cli.text_width import PLAIN_WIDTH, shorten
 from icc_store.cli.units import local_time, plural
 from icc_store.errors import DamageError, PartialResult
 
@@ -38,7 +38,6 @@ DOCUMENT = {
     },
 }
 
-_WIDTH = 120
 _INDENT = "  "
 
 
@@ -99,7 +98,7 @@ def _fields(hit: Hit) -> Document:
 
 
 def _lines(hits: Iterable[Hit], found: SearchResult, width: int | None, *, quiet: bool) -> Iterator[str]:
-    room = width or _WIDTH
+    room = width or PLAIN_WIDTH
     states = {"present": "", "changed": "  (no longer in it)", "deleted": "  (deleted)"}
     for hit in hits:
         state = states[hit.state]
