@@ -2,6 +2,7 @@
 # Shows icc-store at work on a copy of real files; `make demo` puts the program on PATH and runs this.
 # Nothing of yours is changed: everything happens in a temporary directory that is removed at the end.
 set -Eeuo pipefail
+demo=$(realpath "$0")
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/icc-store-demo.XXXXXX")
 trap 'chmod -R u+w "$work" 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -102,5 +103,32 @@ run icc-store --repo store verify
 
 say "What it cost."
 run icc-store --repo store stats
+
+# ---------------------------------------------------------------- an agent's memory
+
+say "A memory of an agent is known by its layout, and is validated with every snapshot."
+python "$(dirname "$demo")/demo_memory.py" memory
+run icc-store --repo memories init
+run icc-store --repo memories snapshot memory --name monday
+
+say "The agent uses what it knows, learns something, and writes one file only half."
+python "$(dirname "$demo")/demo_memory.py" memory --day
+run icc-store --repo memories snapshot memory --name tuesday
+
+say "What changed in the memory, and not only in its files."
+run icc-store --repo memories diff monday tuesday --entities
+run icc-store --repo memories history Learning-stale_cache-20261102
+run icc-store --repo memories blame Learning-stale_cache-20261102
+
+say "A restore takes a safety copy first; rollback undoes it."
+run icc-store --repo memories restore monday --target memory --yes
+run icc-store --repo memories rollback memory --yes
+
+say "An export as the memory system expects it, which coreutils alone can check."
+run icc-store --repo memories export tuesday --directory exported
+run_line "cd exported/backup-* && sha256sum --quiet -c SHA256SUMS && sha256sum SHA256SUMS && grep integrity manifest.json"
+
+say "A drill restores a snapshot to nowhere, to be sure that it could."
+run icc-store --repo memories drill tuesday
 
 say "Done. Everything above happened in a temporary directory, which is now gone."
