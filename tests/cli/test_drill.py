@@ -60,6 +60,7 @@ def test_damage_is_exit_code_6(tmp_path: Path) -> None:
     shown = program.good("show", snapshot.id.hex(), "--json").document["snapshot"]
     assert shown["drill_failure"].startswith("bad: ")
     assert shown["suspect"]
+    assert "suspect, drill failed" in program.good("list").out
 
 
 def break_file(repository: Path, name: bytes) -> None:

@@ -98,6 +98,7 @@ def state(snapshot: Snapshot) -> str:
         ("pinned", snapshot.pinned),
         ("forgotten", snapshot.forgotten_ns is not None),
         ("suspect", snapshot.suspect),
+        ("drill failed", snapshot.drill_failure),
     ]
     return ", ".join(word for word, true in words if true)
 

@@ -17,7 +17,7 @@ from icc_store.fs.identity import host_name
 from icc_store.limits import MIB
 from icc_store.model.repository import Repository
 from icc_store.operations.health_facts import Facts, SourceFacts, gather
-from icc_store.operations.retention import DAY_NS, format_duration
+from icc_store.operations.retention import DAY_NS, HOUR_NS, format_duration
 from icc_store.operations.run_due import last_time
 from icc_store.operations.schedule import Installed
 
@@ -124,12 +124,12 @@ def judge(facts: Facts, options: HealthOptions, now_ns: int) -> Iterator[Sign]:
 def _age(one: SourceFacts, now_ns: int) -> Sign:
     age = max(0, now_ns - one.newest.record.time_ns)
     if one.gone:
-        message = f"{one.gone[0]} is gone; the newest snapshot is {format_duration(age)} old"
+        message = f"{one.gone[0]} is gone; the newest snapshot is {_span(age)} old"
         return Sign(Level.WARNING, "age", one.source, message, ("restore", "latest", "--source", one.source))
     level = Level.CRITICAL if age >= AGE_CRITICAL_NS else Level.WARNING if age >= AGE_WARNING_NS else Level.OK
     paths = tuple(os.fsdecode(path) for path in one.newest.record.paths)
     advice = ("snapshot", *paths) if level else ()
-    return Sign(level, "age", one.source, f"the newest snapshot is {format_duration(age)} old", advice)
+    return Sign(level, "age", one.source, f"the newest snapshot is {_span(age)} old", advice)
 
 
 def _verified(one: SourceFacts, now_ns: int) -> Sign:
@@ -149,8 +149,8 @@ def _since(done: str, last_ns: int, first_ns: int, limit: int, now_ns: int) -> t
     """When something was done last, and whether that is too long ago; counted from the first snapshot before that."""
     age = max(0, now_ns - (last_ns or first_ns))
     if last_ns:
-        return f"{done} {format_duration(age)} ago", age >= limit
-    return f"never {done}; the oldest snapshot is {format_duration(age)} old", age >= limit
+        return f"{done} {_span(age)} ago", age >= limit
+    return f"never {done}; the oldest snapshot is {_span(age)} old", age >= limit
 
 
 def _suspects(one: SourceFacts) -> Iterator[Sign]:
@@ -164,6 +164,10 @@ def _suspects(one: SourceFacts) -> Iterator[Sign]:
         count = len(one.suspects)
         message = f"{count} older snapshot{'s are' if count > 1 else ' is'} damaged; verify names the files"
         yield Sign(Level.WARNING, "suspect", one.source, message, ("verify",))
+
+
+def _span(ns: int) -> str:
+    return "less than an hour" if ns < HOUR_NS else format_duration(ns)
 
 
 # ---------------------------------------------------------------- the repository
@@ -190,7 +194,7 @@ def _elsewhere(facts: Facts, chosen: list[SourceFacts], now_ns: int) -> Sign:
         newest = max(away, key=lambda copy: copy.time_ns)
         age = max(0, now_ns - newest.time_ns)
         newer = any(one.newest.record.time_ns > newest.time_ns for one in chosen)
-        message = f"the copy in {newest.path} is {format_duration(age)} old"
+        message = f"the copy in {newest.path} is {_span(age)} old"
         late = newer and age >= COPY_WARNING_NS
         return Sign(
             Level.WARNING if late else Level.OK, "copy", "", message, ("copy", str(newest.path)) if late else ()
