@@ -98,6 +98,9 @@ class DamageError(IccStoreError):
     exit_code = 6
     meaning = "damage found: run `icc-store verify`"
 
+    def __init__(self, message: str, *, hint: str | None = "run `icc-store verify`") -> None:
+        super().__init__(message, hint=hint)
+
 
 class ObjectMissing(DamageError):
     """An object that a snapshot refers to is not in the index."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from icc_store.errors import BlockDamaged
 from icc_store.model.repository import Repository
 from icc_store.objects.index import ROW_SIZE, unpack_row
+from icc_store.operations.verify_findings import reason
 
 _ROWS_AT_ONCE = 1_000_000
 """22 bytes each, and the list that holds a block's: about 30 MB."""
@@ -94,4 +95,4 @@ class RowsByBlock:
                     return
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             objects.renew()
-            self.damaged = str(error)
+            self.damaged = reason(error)

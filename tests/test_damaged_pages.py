@@ -1,0 +1,113 @@
+"""Damage in LMDB's own pages, met by every command: exit code 0 or 6, advice, and never anything wrong restored."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from icc_store.errors import DamageError, PartialResult
+from tests.support import damage
+from tests.support.forked import forked, preload
+from tests.support.live import fill, on_disk
+from tests.support.program import Program
+from tests.support.shelf import noise, words
+
+FILES = {f"d{number % 3}/{number:03}": words(number, 3000) for number in range(60)} | {"large": noise(1, 2_500_000)}
+COMMANDS = (
+    ("list",),
+    ("show", "latest"),
+    ("ls", "latest"),
+    ("restore", "latest", "--target", "back"),
+    ("snapshot", "source"),
+    ("gc",),
+    ("stats",),
+    ("find", "new*"),
+    ("diff", "latest~1", "latest"),
+    ("verify",),
+)
+_PAGE = 4096
+Damage = Callable[[Path, int, random.Random], None]
+
+
+def flip(file: Path, page: int, chance: random.Random) -> None:
+    """One bit, most often in the head of the page."""
+    offset = chance.choice([chance.randrange(16), chance.randrange(16, 64), chance.randrange(_PAGE)])
+    damage.flip(file, page + offset, chance.randrange(8))
+
+
+def overwrite(file: Path, page: int, chance: random.Random) -> None:
+    """Some bytes of something else."""
+    with file.open("r+b") as opened:
+        opened.seek(page + chance.randrange(_PAGE - 64))
+        opened.write(chance.randbytes(64))
+
+
+def clear(file: Path, page: int, chance: random.Random) -> None:
+    """Zeros, as after a write that never reached the disk."""
+    with file.open("r+b") as opened:
+        opened.seek(page)
+        opened.write(bytes(_PAGE))
+
+
+def cut_off(file: Path, page: int, chance: random.Random) -> None:
+    """The file ends here."""
+    os.truncate(file, page + chance.choice([0, chance.randrange(_PAGE)]))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a repository of three snapshots and its source."""
+    top = tmp_path_factory.mktemp("pages")
+    program = Program(top / "r")
+    program.good("init")
+    for version in range(3):
+        name = f"d0/{3 * version:03}"
+        fill(top / "source", FILES | {name: FILES[name] + b"more", f"new{version}": b"n%d" % version * 300})
+        program.good("snapshot", top / "source")
+    program.good("tag", "latest", "x")
+    preload()
+    return top
+
+
+@pytest.mark.parametrize(("do", "rounds"), [(flip, 25), (overwrite, 12), (clear, 8), (cut_off, 6)])
+def test_every_command_survives(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, do: Damage, rounds: int
+) -> None:
+    """No crash, no traceback, no internal error; what says that it restored everything has restored everything."""
+    chance = random.Random(do.__name__)
+    whole = {name: (made / "r" / name).read_bytes() for name in ("data.mdb", "head")}
+    pages = damage.inner_pages(made / "r/data.mdb")
+    shutil.copytree(made / "source", tmp_path / "source", symlinks=True)
+    repository = tmp_path / "r"
+    shutil.copytree(made / "r", repository)
+    monkeypatch.chdir(tmp_path)
+    environ = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    source = on_disk(tmp_path / "source")
+    met = 0
+    for _ in range(rounds):
+        page, seed = chance.choice(pages), chance.random()
+        for command in COMMANDS:
+            for name, data in whole.items():
+                (repository / name).unlink()
+                (repository / name).write_bytes(data)
+            do(repository / "data.mdb", page, random.Random(seed))
+            shutil.rmtree(tmp_path / "back", ignore_errors=True)
+            done = forked(("--repo", "r", *command), environ, tmp_path)
+            where = (page, seed, command, done)
+            allowed = {0, DamageError.exit_code}
+            if command[0] == "restore":
+                allowed.add(PartialResult.exit_code)
+            assert done.code in allowed, where
+            assert "internal error" not in done.err, where
+            assert "Traceback" not in done.err, where
+            if done.code == DamageError.exit_code:
+                met += 1
+                assert command[0] == "verify" or "icc-store verify" in done.err, where
+            if command[0] == "restore" and done.code == 0:
+                assert on_disk(tmp_path / "back") == source, where
+    assert met > 0
