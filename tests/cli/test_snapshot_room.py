@@ -65,7 +65,12 @@ def test_what_would_help_is_told(program: Program, memory: Path) -> None:
     assert done.code == 1
     error = json.loads(done.out)["error"]
     assert error["message"] == f"the disk of {program.repository} is full"
-    for said in ("nothing that was stored is lost", "`icc-store gc` would make", "--config-only takes", "--high-rel"):
+    for said in (
+        "nothing that was committed is lost",
+        "`icc-store gc` would make",
+        "--config-only takes",
+        "--high-rel",
+    ):
         assert said in error["hint"], error
     assert "once more" not in done.err
     program.good("verify")
@@ -100,3 +105,17 @@ def test_only_what_is_asked_for(program: Program, memory: Path) -> None:
     add(memory, 3, 4)
     assert program("snapshot", memory).code == 1
     program.good("undelete", "old")
+
+
+def test_room_that_is_to_be_kept_free(tmp_path: Path, memory: Path) -> None:
+    """Less free than `min_free_space_mb` asks for is a full disk as well, and that setting is named."""
+    (memory / "config/settings.json").write_text('{"automatic_cleanup": false, "min_free_space_mb": 1000000000}')
+    program = Program(tmp_path / "r", os.environ | {"HOME": str(tmp_path / "home")})
+    program.good("init")
+    done = program("--json", "snapshot", memory)
+    assert done.code == 1
+    error = json.loads(done.out)["error"]
+    assert "to be kept free" in error["message"]
+    assert "lower min_free_space_mb" in error["hint"]
+    assert "--config-only takes" in error["hint"]
+    assert program("list", "--json-lines").rows == []

@@ -48,7 +48,9 @@ def with_room(
             full = error
     from icc_store.cli.failures import as_error
 
-    raise DiskFull(as_error(full).message, hint="; ".join(_advice(context, repository, paths, options))) from full
+    error = as_error(full)
+    advice = [error.hint or "free some space", *_advice(context, repository, paths, options)]
+    raise DiskFull(error.message, hint="; ".join(advice)) from full
 
 
 def _again(
@@ -66,7 +68,6 @@ def _advice(context: Context, repository: Repository, paths: list[Path], options
     from icc_store.operations.gc import GcOptions
     from icc_store.operations.space import room_report
 
-    yield "nothing that was stored is lost"
     try:
         gc = gc_options(context, repository, GcOptions())
     except IccStoreError as error:
