@@ -54,9 +54,12 @@ class Rows(Protocol):
 class FileFacts:
     """The watcher of one scan. `facts_of` has the facts of every part that was scanned."""
 
-    def __init__(self, rows: Rows, check: Check | None) -> None:
+    def __init__(self, rows: Rows, make_check: Callable[[], Check | None]) -> None:
+        """`make_check` is called when the first file comes: an unchanged directory need not import what checks it."""
         self._rows = rows
-        self._check = check
+        self._make_check = make_check
+        self._check: Check | None = None
+        self._sha256: Callable[[bytes], Any] | None = None
         self._directory: bytes | None = None
         self._fresh: dict[bytes, Any] = {}
         self._former: dict[bytes, Fact] = {}
@@ -81,15 +84,12 @@ class FileFacts:
             self._fresh.clear()
 
     def whole(self, name: bytes, data: bytes) -> None:
-        import hashlib  # 2 ms, and an unchanged memory has nothing to hash; asking again costs 0.2 us
-
+        sha256 = self._sha256 or self._begin()
         note = self._check(join(self._directory or b"", name), data) if self._check is not None else None
-        self._fresh[name] = (hashlib.sha256(data).digest(), note)
+        self._fresh[name] = (sha256(data).digest(), note)
 
     def stream(self, name: bytes) -> Feed:
-        import hashlib  # as above
-
-        hasher = hashlib.sha256()
+        hasher = (self._sha256 or self._begin())(b"")
         self._fresh[name] = hasher
         return hasher.update
 
@@ -119,6 +119,13 @@ class FileFacts:
             self._rows.drop(_key(tree))
         for tree, row in self._made.items():
             self._rows.remember(_key(tree), row)
+
+    def _begin(self) -> Callable[[bytes], Any]:
+        import hashlib  # 2 ms, and an unchanged directory has nothing to hash
+
+        self._check = self._make_check()
+        self._sha256 = hashlib.sha256
+        return self._sha256
 
     def _stored(self, tree: ObjectId) -> bytes | None:
         row = self._rows.seen(_key(tree))

@@ -20,7 +20,7 @@ from icc_store.model.paths import display
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Rehearsal, Run
 from icc_store.monitor import Monitor
-from icc_store.operations.file_facts import FileFacts
+from icc_store.operations.file_facts import Check, FileFacts
 from icc_store.operations.manifest import Notes, failed_notes, is_complete, notes_of, notes_of_survey
 from icc_store.operations.recount import Source, differences
 
@@ -49,7 +49,7 @@ class MemoryRun:
         self._monitor = monitor
         self._source = Source(root, excludes, since_ns)
         self._scan_secrets = scan_secrets
-        self.facts = FileFacts(run, self._check if profile.is_icc or scan_secrets else None)
+        self.facts = FileFacts(run, self._first_check)
         self.findings: tuple[Finding, ...] = ()
         """What validation found; empty when the memory is as it was, and the manifest says how much there is."""
         self._secrets: dict[bytes, list[Finding]] = {}
@@ -93,13 +93,19 @@ class MemoryRun:
             f"{display(path)}: in the snapshot, not in the source" for path in differ.gone
         ]
 
-    def _check(self, path: bytes, data: bytes) -> Any:
-        if self._scan_secrets:
-            from icc_store.entities.secrets import scan_text  # only who asks for it pays for it
+    def _first_check(self) -> Check | None:
+        """What is to look at the bytes of each file; made when the first one comes."""
+        check: Check | None = None
+        if self._profile.is_icc:
+            from icc_store.operations.memory_check import check_to_wire  # 25 ms: an unchanged memory parses nothing
 
+            check = check_to_wire
+        if not self._scan_secrets:
+            return check
+        from icc_store.entities.secrets import scan_text  # only who asks for it pays for it
+
+        def search(path: bytes, data: bytes) -> Any:
             self._secrets[path] = scan_text(path, data)
-        if not self._profile.is_icc:
-            return None
-        from icc_store.operations.memory_check import check_to_wire  # 25 ms: an unchanged memory has nothing to parse
+            return check(path, data) if check is not None else None
 
-        return check_to_wire(path, data)
+        return search
