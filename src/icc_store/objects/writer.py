@@ -133,6 +133,8 @@ class ObjectWriter:
         self._held = 0
         self._frame_bytes = 0
         self.counters = WriterCounters()
+        self.batch_bytes = BATCH_BYTES
+        """Stored bytes after which a batch is committed."""
         self.before_commit: Callable[[int], None] | None = None
         """Called with the bytes that are about to be written; raises when they must not be."""
 
@@ -168,7 +170,7 @@ class ObjectWriter:
             self._enqueue(kind, identity, data)
         else:
             self._extend_run(kind, identity, data, base)
-        if self._frame_bytes > BATCH_BYTES:
+        if self._frame_bytes > self.batch_bytes:
             self.commit()
         return identity
 
@@ -331,7 +333,7 @@ class ObjectWriter:
             self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="encode")
         self._jobs.append((self._pool.submit(self._encoder.frame, group), size))
         self._in_jobs += size
-        while self._in_jobs > PENDING_BYTES:
+        while self._in_jobs > min(PENDING_BYTES, self.batch_bytes):
             self._collect()
 
     def _collect(self) -> None:

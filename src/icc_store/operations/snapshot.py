@@ -10,6 +10,7 @@ from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import fingerprint
 from icc_store.entities.profiles import GENERIC
 from icc_store.errors import IccStoreError, SourceError, UsageError
+from icc_store.fs.available_memory import batch_bytes
 from icc_store.fs.identity import default_source, host_name
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.mounts import clock_of
@@ -106,6 +107,7 @@ class _Task:
 
     def run(self, run: Run) -> SnapshotResult:
         rehash = self._options.rehash
+        run.writer.batch_bytes = batch_bytes()
         room = RoomKeeper(self._repository.path, self._options.min_free, reusable=self._repository.reusable_bytes)
         if self._profile is not GENERIC:
             room.require_for(self._paths, self._excludes, self._parent.record.counters.size if self._parent else 0)
