@@ -20,6 +20,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from icc_store.entities.select import Selection
     from icc_store.errors import IccStoreError
     from icc_store.model.record import Snapshot, SnapshotRecord
     from icc_store.model.repository import Repository
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
     from icc_store.operations.copy import copy_repository
     from icc_store.operations.diff import diff
     from icc_store.operations.diff_live import diff_live
+    from icc_store.operations.drill import drill
     from icc_store.operations.entity_diff import entity_diff
     from icc_store.operations.entity_diff_live import entity_diff_live
     from icc_store.operations.find import find
+    from icc_store.operations.fix_indexes import fix_indexes
     from icc_store.operations.forget import ForgetOptions, forget, undelete
     from icc_store.operations.gc import GcOptions, collect
+    from icc_store.operations.health import HealthOptions, check_health
     from icc_store.operations.history import history
+    from icc_store.operations.hook import guard
     from icc_store.operations.listing import ListOptions, list_snapshots
+    from icc_store.operations.manifest import manifest_of, rebuild_manifest
     from icc_store.operations.memory_restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
     from icc_store.operations.resolve import resolve
     from icc_store.operations.restore import restore
@@ -50,10 +56,13 @@ if TYPE_CHECKING:
     from icc_store.operations.stats import stats
     from icc_store.operations.tar_export import ExportOptions, export_tar
     from icc_store.operations.tar_import import ImportOptions, import_tar
+    from icc_store.operations.validate import validate_directory, validate_snapshot
     from icc_store.operations.verify import VerifyOptions, verify
+    from icc_store.operations.watch import WatchOptions, watch
     from icc_store.version import VERSION
 
 _HOMES = {
+    "entities.select": ("Selection",),
     "errors": ("IccStoreError",),
     "model.record": ("Snapshot", "SnapshotRecord"),
     "model.repository": ("Repository",),
@@ -65,13 +74,18 @@ _HOMES = {
     "operations.copy": ("copy_repository",),
     "operations.diff": ("diff",),
     "operations.diff_live": ("diff_live",),
+    "operations.drill": ("drill",),
     "operations.entity_diff": ("entity_diff",),
     "operations.entity_diff_live": ("entity_diff_live",),
     "operations.find": ("find",),
+    "operations.fix_indexes": ("fix_indexes",),
     "operations.forget": ("ForgetOptions", "forget", "undelete"),
     "operations.gc": ("GcOptions", "collect"),
+    "operations.health": ("HealthOptions", "check_health"),
     "operations.history": ("history",),
+    "operations.hook": ("guard",),
     "operations.listing": ("ListOptions", "list_snapshots"),
+    "operations.manifest": ("manifest_of", "rebuild_manifest"),
     "operations.memory_restore": ("MemoryRestoreOptions", "plan_memory_restore", "restore_memory"),
     "operations.resolve": ("resolve",),
     "operations.restore": ("restore",),
@@ -84,7 +98,9 @@ _HOMES = {
     "operations.stats": ("stats",),
     "operations.tar_export": ("ExportOptions", "export_tar"),
     "operations.tar_import": ("ImportOptions", "import_tar"),
+    "operations.validate": ("validate_directory", "validate_snapshot"),
     "operations.verify": ("VerifyOptions", "verify"),
+    "operations.watch": ("WatchOptions", "watch"),
     "version": ("VERSION",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -95,6 +111,7 @@ __all__ = (
     "ExportOptions",
     "ForgetOptions",
     "GcOptions",
+    "HealthOptions",
     "IccStoreError",
     "ImportOptions",
     "ListOptions",
@@ -103,27 +120,34 @@ __all__ = (
     "Repository",
     "RestoreOptions",
     "SearchOptions",
+    "Selection",
     "Snapshot",
     "SnapshotOptions",
     "SnapshotRecord",
     "TagOptions",
     "VerifyOptions",
+    "WatchOptions",
     "blame",
+    "check_health",
     "collect",
     "copy_repository",
     "create_repository",
     "diff",
     "diff_live",
+    "drill",
     "entity_diff",
     "entity_diff_live",
     "export_tar",
     "find",
+    "fix_indexes",
     "forget",
+    "guard",
     "history",
     "import_tar",
     "last_safety_copy",
     "list_directory",
     "list_snapshots",
+    "manifest_of",
     "note",
     "open_repository",
     "pin",
@@ -131,6 +155,7 @@ __all__ = (
     "plan_restore",
     "plan_rollback",
     "read_file",
+    "rebuild_manifest",
     "resolve",
     "restore",
     "restore_memory",
@@ -140,7 +165,10 @@ __all__ = (
     "tag",
     "take_snapshot",
     "undelete",
+    "validate_directory",
+    "validate_snapshot",
     "verify",
+    "watch",
 )
 
 
