@@ -300,3 +300,31 @@ def test_room_is_asked_for_before_and_during_a_run(repository: Repository, memor
         shoot(repository, memory, min_free=free - (10 << 20))
     assert repository.snapshots() == []
     snap(repository, memory)
+
+
+def test_every_block_is_read_back(repository: Repository, memory: Path) -> None:
+    """One that is not what it should be, once it is committed, is named in the manifest."""
+
+    def spoil() -> None:
+        with repository.store.write() as txn:
+            txn.append_block(b"no block at all")
+
+    result = take_snapshot(repository, [memory], options=SnapshotOptions(), monitor=Meddler(spoil))
+    assert result.notes is not None
+    assert result.notes["passed"] is False
+    assert result.notes["failures"] == ["block 1: a block is shorter than its header"]
+
+
+def test_a_sample_is_read_back_and_parsed(repository: Repository, memory: Path) -> None:
+    """An entity that comes out of the repository as no JSON, though it went in as some, is named."""
+    read = repository.objects.get
+
+    def get(identity: object, kind: int) -> bytes:
+        data = read(identity, kind)  # type: ignore[arg-type]
+        return b"{" + data[1:].replace(b'"', b"'", 1) if data == BYTES else data
+
+    repository.objects.get = get  # type: ignore[method-assign]
+    result = take_snapshot(repository, [memory], options=SnapshotOptions())
+    assert result.notes is not None
+    assert [failure.partition(": ")[0] for failure in result.notes["failures"]] == [ENTITY]
+    assert result.notes["passed"] is False
