@@ -19,12 +19,6 @@ NOTES = {
     "digest": b"x" * 32,
     "passed": True,
 }
-    "profile": "icc",
-    "version": "1.0",
-    "entities": {"Learning": 2, "Pattern": 0},
-    "digest": b"x" * 32,
-    "passed": True,
-}
 
 
 def result(**given: Any) -> SnapshotResult:
