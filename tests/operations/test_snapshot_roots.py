@@ -257,9 +257,9 @@ def unreadable_things_are_named(_: Path) -> None:
         for _ in range(2):
             result = shoot(repository, here / "top")
             assert result.snapshot is not None
-            expected = [(name, "Permission denied") for name in (b"closed", b"d/secret", b"secret")]
-            assert sorted(result.problems) == expected
-            assert sorted(result.snapshot.record.warnings) == expected
+            assert sorted(path for path, _ in result.problems) == [b"closed", b"d/secret", b"secret"]
+            assert all(why.startswith("Permission denied") for _, why in result.problems)
+            assert sorted(result.snapshot.record.warnings) == sorted(result.problems)
             assert contents(repository, result.snapshot) == {"a": b"1", "d/b": b"3"}
             assert (result.counters.files, result.counters.directories) == (2, 1)
         (here / "top/secret").chmod(0o600)
