@@ -27,36 +27,36 @@ if TYPE_CHECKING:
     from icc_store.monitor import Monitor
     from icc_store.opening import create_repository, open_repository
     from icc_store.operations.annotate import TagOptions, note, pin, tag
-    from icc_store.operations.blame import BlameOptions, blame
     from icc_store.operations.contents import list_directory, read_file
     from icc_store.operations.copy import copy_repository
     from icc_store.operations.diff import diff
     from icc_store.operations.diff_live import diff_live
     from icc_store.operations.drill import drill
-    from icc_store.operations.entity_diff import entity_diff
-    from icc_store.operations.entity_diff_live import entity_diff_live
     from icc_store.operations.find import find
-    from icc_store.operations.fix_indexes import fix_indexes
     from icc_store.operations.forget import ForgetOptions, forget, undelete
     from icc_store.operations.gc import GcOptions, collect
     from icc_store.operations.health import HealthOptions, check_health
-    from icc_store.operations.history import history
     from icc_store.operations.hook import guard
     from icc_store.operations.listing import ListOptions, list_snapshots
     from icc_store.operations.manifest import manifest_of, rebuild_manifest
-    from icc_store.operations.memory_restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
+    from icc_store.operations.memory.blame import BlameOptions, blame
+    from icc_store.operations.memory.entity_diff import entity_diff
+    from icc_store.operations.memory.entity_diff_live import entity_diff_live
+    from icc_store.operations.memory.fix_indexes import fix_indexes
+    from icc_store.operations.memory.history import history
+    from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
+    from icc_store.operations.memory.search import SearchOptions, search
+    from icc_store.operations.memory.validate import validate_directory, validate_snapshot
     from icc_store.operations.resolve import resolve
     from icc_store.operations.restore import restore
     from icc_store.operations.restore_plan import RestoreOptions
     from icc_store.operations.restore_planner import plan_restore
     from icc_store.operations.restore_safety import restore_safely
     from icc_store.operations.rollback import last_safety_copy, plan_rollback
-    from icc_store.operations.search import SearchOptions, search
     from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
     from icc_store.operations.stats import stats
     from icc_store.operations.tar_export import ExportOptions, export_tar
     from icc_store.operations.tar_import import ImportOptions, import_tar
-    from icc_store.operations.validate import validate_directory, validate_snapshot
     from icc_store.operations.verify import VerifyOptions, verify
     from icc_store.operations.watch import WatchOptions, watch
     from icc_store.version import VERSION
@@ -69,36 +69,36 @@ _HOMES = {
     "monitor": ("Monitor",),
     "opening": ("create_repository", "open_repository"),
     "operations.annotate": ("TagOptions", "note", "pin", "tag"),
-    "operations.blame": ("BlameOptions", "blame"),
+    "operations.memory.blame": ("BlameOptions", "blame"),
     "operations.contents": ("list_directory", "read_file"),
     "operations.copy": ("copy_repository",),
     "operations.diff": ("diff",),
     "operations.diff_live": ("diff_live",),
     "operations.drill": ("drill",),
-    "operations.entity_diff": ("entity_diff",),
-    "operations.entity_diff_live": ("entity_diff_live",),
+    "operations.memory.entity_diff": ("entity_diff",),
+    "operations.memory.entity_diff_live": ("entity_diff_live",),
     "operations.find": ("find",),
-    "operations.fix_indexes": ("fix_indexes",),
+    "operations.memory.fix_indexes": ("fix_indexes",),
     "operations.forget": ("ForgetOptions", "forget", "undelete"),
     "operations.gc": ("GcOptions", "collect"),
     "operations.health": ("HealthOptions", "check_health"),
-    "operations.history": ("history",),
+    "operations.memory.history": ("history",),
     "operations.hook": ("guard",),
     "operations.listing": ("ListOptions", "list_snapshots"),
     "operations.manifest": ("manifest_of", "rebuild_manifest"),
-    "operations.memory_restore": ("MemoryRestoreOptions", "plan_memory_restore", "restore_memory"),
+    "operations.memory.restore": ("MemoryRestoreOptions", "plan_memory_restore", "restore_memory"),
     "operations.resolve": ("resolve",),
     "operations.restore": ("restore",),
     "operations.restore_plan": ("RestoreOptions",),
     "operations.restore_planner": ("plan_restore",),
     "operations.restore_safety": ("restore_safely",),
     "operations.rollback": ("last_safety_copy", "plan_rollback"),
-    "operations.search": ("SearchOptions", "search"),
+    "operations.memory.search": ("SearchOptions", "search"),
     "operations.snapshot": ("SnapshotOptions", "take_snapshot"),
     "operations.stats": ("stats",),
     "operations.tar_export": ("ExportOptions", "export_tar"),
     "operations.tar_import": ("ImportOptions", "import_tar"),
-    "operations.validate": ("validate_directory", "validate_snapshot"),
+    "operations.memory.validate": ("validate_directory", "validate_snapshot"),
     "operations.verify": ("VerifyOptions", "verify"),
     "operations.watch": ("WatchOptions", "watch"),
     "version": ("VERSION",),

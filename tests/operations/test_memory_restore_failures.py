@@ -19,7 +19,7 @@ from icc_store.model.record import SnapshotClass
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
 from icc_store.opening import create_repository, open_repository
-from icc_store.operations.memory_restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
+from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
 from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.restore_safety import put_back, take_safety_copy
 from tests.fs.roles import IS_ROOT, NOBODY, as_ordinary_user

@@ -12,13 +12,13 @@ from typing import Any
 from icc_store.entities.select import Selection
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
-from icc_store.operations.memory_restore import (
+from icc_store.operations.memory.restore import (
     MemoryRestoreOptions,
     MemoryRestoreResult,
     plan_memory_restore,
     restore_memory,
 )
-from icc_store.operations.memory_restore_choice import Choice
+from icc_store.operations.memory.restore_choice import Choice
 from tests.support.compare import Facts, facts
 from tests.support.entities import entity, place, text
 from tests.support.live import put, snap

@@ -12,7 +12,7 @@ from icc_store.cli.text_width import PLAIN_WIDTH, shorten, shorten_start
 from icc_store.cli.units import number, plural
 from icc_store.errors import DamageError, PartialResult
 from icc_store.model.paths import display
-from icc_store.operations.entity_diff import EntityChange, EntityChangeKind, EntityDiff
+from icc_store.operations.memory.entity_diff import EntityChange, EntityChangeKind, EntityDiff
 
 _SIGNS = {
     EntityChangeKind.ADDED: "+",

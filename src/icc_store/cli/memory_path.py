@@ -17,7 +17,7 @@ def memory_path(context: Context) -> Path:
     memory = default_memory(home)
     if memory.is_dir():
         return memory
-    from icc_store.operations.profile_choice import known_memories
+    from icc_store.operations.memory.profile_choice import known_memories
 
     known = known_memories(home, context.environ)
     if not known:

@@ -21,7 +21,7 @@ from icc_store.operations.restore_plan import Action
 
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
-    from icc_store.operations.memory_restore import MemoryRestoreResult
+    from icc_store.operations.memory.restore import MemoryRestoreResult
     from icc_store.operations.restore import RestoreResult
     from icc_store.operations.restore_plan import Failure, RestorePlan
     from icc_store.operations.restore_steps import PlannedStep

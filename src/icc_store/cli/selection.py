@@ -13,7 +13,7 @@ from icc_store.errors import UsageError
 
 if TYPE_CHECKING:
     from icc_store.entities.select import Selection
-    from icc_store.operations.selection import LeftOut
+    from icc_store.operations.memory.selection import LeftOut
     from icc_store.operations.snapshot import SnapshotOptions
 
 SELECTION = {

@@ -25,9 +25,9 @@ from icc_store.model.record import Snapshot, SnapshotClass, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import manifest_of
+from icc_store.operations.memory.validate import validate_directory
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import Failure, RestoreOptions
-from icc_store.operations.validate import validate_directory
 
 _SUSPECT = "a drill could not restore all of it"
 _BYTES_AROUND_A_FILE = 4096

@@ -22,7 +22,7 @@ from icc_store.model.tree import tree_entries
 from icc_store.monitor import SILENT, Monitor
 
 if TYPE_CHECKING:
-    from icc_store.operations.memory_survey import Survey
+    from icc_store.operations.memory.survey import Survey
 
 Notes = dict[str, Any]
 
@@ -150,7 +150,7 @@ def rebuild_manifest(repository: Repository, snapshot: Snapshot, *, monitor: Mon
             f"snapshot {snapshot.id.hex()[:12]} is of no memory that is known, so it has no manifest",
             hint="manifests are for memories of the profiles " + ", ".join(n for n in BY_NAME if n != GENERIC.name),
         )
-    from icc_store.operations.memory_survey import survey  # 6 ms, and a snapshot imports this module
+    from icc_store.operations.memory.survey import survey  # 6 ms, and a snapshot imports this module
 
     found = survey(repository.objects, snapshot.record.root, profile, monitor=monitor)
     kept = {key: value for key, value in (notes_of(snapshot) or {}).items() if key != "error"}

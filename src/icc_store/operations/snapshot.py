@@ -23,8 +23,8 @@ from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository
 from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import to_wire
-from icc_store.operations.memory_run import MemoryRun
-from icc_store.operations.profile_choice import choose_profile
+from icc_store.operations.memory.profile_choice import choose_profile
+from icc_store.operations.memory.snapshot import MemoryRun
 from icc_store.operations.room import RoomKeeper
 from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult
 from icc_store.operations.snapshot_roots import Roots, absolute_paths, is_single_directory, scan_roots, store_stdin
@@ -33,7 +33,7 @@ from icc_store.version import VERSION
 
 if TYPE_CHECKING:
     from icc_store.operations.manifest import Notes
-    from icc_store.operations.selection import LeftOut
+    from icc_store.operations.memory.selection import LeftOut
 
 __all__ = ("SnapshotOptions", "SnapshotResult", "take_snapshot")
 
@@ -238,7 +238,7 @@ class _Task:
                 "a selection is made in the directory of one memory, and is never incremental",
                 hint="take a full snapshot of the rest",
             )
-        from icc_store.operations.selection import left_out  # only who selects pays for what parses entities
+        from icc_store.operations.memory.selection import left_out  # only who selects pays for what parses entities
 
         chosen = left_out(self._paths[0], self._options.selection, self._profile, self._excludes)
         self._excludes = self._excludes.without(chosen.paths)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from icc_store.entities.findings import Finding
     from icc_store.entities.select import Selection
     from icc_store.operations.manifest import Notes
-    from icc_store.operations.selection import LeftOut
+    from icc_store.operations.memory.selection import LeftOut
 
 
 @dataclass(frozen=True)

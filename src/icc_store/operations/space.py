@@ -19,10 +19,10 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.cleanup import CleanupOptions, forget_by_policy
 from icc_store.operations.gc import GcOptions, collect
-from icc_store.operations.profile_choice import choose_profile
+from icc_store.operations.memory.profile_choice import choose_profile
+from icc_store.operations.memory.selection import left_out
 from icc_store.operations.retention import Period, RetentionPolicy, Rule
 from icc_store.operations.room import size_below
-from icc_store.operations.selection import left_out
 from icc_store.operations.snapshot_options import SnapshotOptions
 from icc_store.operations.snapshot_roots import is_single_directory
 from icc_store.operations.snapshot_rules import rules_for

@@ -38,7 +38,7 @@ from icc_store.model.tar_comment import Remarks, parse_remarks
 from icc_store.model.tar_entries import add_acls, entry_of
 from icc_store.model.tree_builder import Placed, TreeBuilder, shown
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.memory_import import TOO_LARGE, Papers, Warnings, memory_in, papers_of, settle
+from icc_store.operations.memory.backup_papers import TOO_LARGE, Papers, Warnings, memory_in, papers_of, settle
 from icc_store.operations.tar_import_content import MemberContent
 from icc_store.version import VERSION
 

@@ -17,7 +17,7 @@ from icc_store.cli.table import Column, table
 from icc_store.cli.units import local_time
 
 if TYPE_CHECKING:
-    from icc_store.operations.blame import Blame, Part
+    from icc_store.operations.memory.blame import Blame, Part
 
 DOCUMENT = {
     "id": "the entity's id; of a file that is none, its path",
@@ -57,7 +57,7 @@ def command(context: Context, *, what: str, snapshot: str | None, lines: bool, s
 
     The entity or file is named as in `history`. A field entered when it got the value that it has.
     """
-    from icc_store.operations.blame import BlameOptions, blame
+    from icc_store.operations.memory.blame import BlameOptions, blame
 
     with context.open(readonly=True) as repository:
         options = BlameOptions(source, snapshot, lines)

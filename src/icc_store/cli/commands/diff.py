@@ -25,7 +25,7 @@ from icc_store.operations.resolve import resolve, stored_path
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
     from icc_store.model.repository import Repository
-    from icc_store.operations.entity_diff import EntityDiff
+    from icc_store.operations.memory.entity_diff import EntityDiff
 
 CHANGE = {
     "path": "the stored path",
@@ -147,8 +147,8 @@ def _changes(
 def _entity_changes(
     context: Context, repository: Repository, snapshots: tuple[Snapshot, Snapshot | None], options: DiffOptions
 ) -> EntityDiff:
-    from icc_store.operations.entity_diff import entity_diff
-    from icc_store.operations.entity_diff_live import entity_diff_live
+    from icc_store.operations.memory.entity_diff import entity_diff
+    from icc_store.operations.memory.entity_diff_live import entity_diff_live
 
     left, right = snapshots
     if right is None:

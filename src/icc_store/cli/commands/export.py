@@ -22,7 +22,7 @@ from icc_store.operations.resolve import resolve, stored_path
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
     from icc_store.model.repository import Repository
-    from icc_store.operations.memory_export import Backup
+    from icc_store.operations.memory.export import Backup
     from icc_store.operations.tar_export import ExportResult
 
 DOCUMENT = {
@@ -126,7 +126,7 @@ def _backup(
     context: Context, repository: Repository, found: Snapshot, paths: tuple[str, ...], given: dict[str, Any]
 ) -> Backup | None:
     """What makes it a backup; None where the bare tree is wanted, or all there is."""
-    from icc_store.operations.memory_export import backup_of, is_memory
+    from icc_store.operations.memory.export import backup_of, is_memory
 
     if given["directory"] is None and (given["plain"] or paths or not is_memory(repository, found)):
         if given["file"] == _NO_VALUE:
@@ -145,7 +145,7 @@ def _place(context: Context, found: Snapshot) -> Path:
 def _to_directory(
     context: Context, repository: Repository, found: Snapshot, backup: Backup | None, given: dict[str, Any]
 ) -> _Outcome:
-    from icc_store.operations.memory_export_directory import export_directory
+    from icc_store.operations.memory.export_directory import export_directory
 
     if backup is None:
         raise UsageError("only the backup of a memory is written as a directory")

@@ -20,7 +20,7 @@ from icc_store.errors import DamageError
 from icc_store.model.paths import display
 
 if TYPE_CHECKING:
-    from icc_store.operations.history import History, Version
+    from icc_store.operations.memory.history import History, Version
 
 DOCUMENT = {
     "id": "the entity's id; of a file that is none, its path",
@@ -62,7 +62,7 @@ def command(context: Context, *, what: str, last: int | None, source: str | None
     It is named by its id, its path in the snapshots, or the name of its file without the ending. Without --source, the
     snapshots of the latest one's source are looked at.
     """
-    from icc_store.operations.history import history
+    from icc_store.operations.memory.history import history
 
     with context.open(readonly=True) as repository:
         found = history(repository, what, source=source, monitor=context.monitor)

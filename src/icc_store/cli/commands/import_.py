@@ -58,7 +58,7 @@ def command(
     are taken off, and so are its manifest.json, which gives name and time, and SHA256SUMS, which every file is
     compared with. A file that differs is stored as it is and listed, and the exit code is 3.
     """
-    from icc_store.operations.directory_import import import_directory
+    from icc_store.operations.memory.import_directory import import_directory
     from icc_store.operations.resolve import check_name
     from icc_store.operations.tar_import import ImportOptions, import_tar
 

@@ -21,7 +21,7 @@ from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Restore
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
     from icc_store.model.repository import Repository
-    from icc_store.operations.memory_restore import MemoryPlan
+    from icc_store.operations.memory.restore import MemoryPlan
     from icc_store.operations.restore_steps import PlannedStep
 
 DOCUMENT = restore_report.DOCUMENT
@@ -95,7 +95,7 @@ def command(
     A memory becomes what it was: every file is compared and read back, and `icc-store rollback` undoes it. Chosen
     entities are merged into what is there. Every snapshot is complete, also one taken with --incremental.
     """
-    from icc_store.operations.memory_restore import is_memory, is_safe_by_default
+    from icc_store.operations.memory.restore import is_memory, is_safe_by_default
 
     target = given["target"]
     about = os.fsencode(os.path.abspath(target or paths[0])) if target or paths else None
@@ -174,7 +174,7 @@ class _Request:
         restore_report.raise_for(result.failures)
 
     def _restore_memory(self, repository: Repository, *, safely: bool) -> None:
-        from icc_store.operations.memory_restore import plan_memory_restore, restore_memory
+        from icc_store.operations.memory.restore import plan_memory_restore, restore_memory
 
         monitor, clock = self._context.monitor, self._context.clock
         plan = plan_memory_restore(
@@ -191,8 +191,8 @@ class _Request:
     def _memory_options(self, *, safely: bool) -> Any:
         from icc_store.entities.path_map import parse_path_map
         from icc_store.entities.select import Selection
-        from icc_store.operations.memory_restore import MemoryRestoreOptions
-        from icc_store.operations.memory_restore_choice import Choice
+        from icc_store.operations.memory.restore import MemoryRestoreOptions
+        from icc_store.operations.memory.restore_choice import Choice
 
         given = self._given
         selection = Selection(

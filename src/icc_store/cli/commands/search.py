@@ -19,7 +19,7 @@ from icc_store.errors import DamageError, PartialResult
 
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
-    from icc_store.operations.search import Hit, SearchResult
+    from icc_store.operations.memory.search import Hit, SearchResult
 
 DOCUMENT = {
     "text": "what was looked for",
@@ -60,7 +60,7 @@ def command(context: Context, *, text: str, deleted: bool, regex: bool, source: 
 
     Capital and small letters are alike. Values, notes and their headings are looked into, not the names of fields.
     """
-    from icc_store.operations.search import SearchOptions, search
+    from icc_store.operations.memory.search import SearchOptions, search
 
     with context.open(readonly=True) as repository:
         options = SearchOptions(source, deleted, regex)

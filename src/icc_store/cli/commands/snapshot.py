@@ -164,7 +164,7 @@ def _check_together(options: SnapshotOptions, where: list[Path]) -> None:
     if options.dry_run:
         raise UsageError("--scan-secrets looks at what is stored, and --dry-run stores nothing")
     from icc_store.entities.profiles import GENERIC
-    from icc_store.operations.profile_choice import choose_profile
+    from icc_store.operations.memory.profile_choice import choose_profile
     from icc_store.operations.snapshot_roots import is_single_directory
 
     single = is_single_directory(where, options.as_path)

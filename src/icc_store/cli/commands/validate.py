@@ -20,8 +20,8 @@ from icc_store.errors import PartialResult, UsageError
 from icc_store.model.paths import display
 
 if TYPE_CHECKING:
-    from icc_store.operations.fix_indexes import FixResult
-    from icc_store.operations.validate import ValidationResult
+    from icc_store.operations.memory.fix_indexes import FixResult
+    from icc_store.operations.memory.validate import ValidationResult
 
 _SHOWN_IDS = 5
 
@@ -87,8 +87,8 @@ def command(
 
 
 def _stored(context: Context, spec: str, source: str | None, profile: str) -> ValidationResult:
+    from icc_store.operations.memory.validate import validate_snapshot
     from icc_store.operations.resolve import resolve
-    from icc_store.operations.validate import validate_snapshot
 
     with context.open(readonly=True) as repository:
         found = resolve(repository, spec, source=source, monitor=context.monitor)
@@ -96,15 +96,15 @@ def _stored(context: Context, spec: str, source: str | None, profile: str) -> Va
 
 
 def _live(context: Context, path: Path, profile: str) -> ValidationResult:
-    from icc_store.operations.validate import validate_directory
+    from icc_store.operations.memory.validate import validate_directory
 
     return validate_directory(path, profile, monitor=context.monitor)
 
 
 def _fix(context: Context, path: Path, profile: str, source: str | None) -> FixResult:
     from icc_store.cli.usual_snapshot import usual_options
-    from icc_store.operations.fix_indexes import fix_indexes
-    from icc_store.operations.validate import choose_memory
+    from icc_store.operations.memory.fix_indexes import fix_indexes
+    from icc_store.operations.memory.validate import choose_memory
 
     choose_memory(path, profile)  # before a repository is made for it
     options = replace(usual_options(context, path, source), profile=profile)

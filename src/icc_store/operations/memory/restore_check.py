@@ -1,0 +1,102 @@
+"""Checks around the restore of a memory: of the snapshot before, and of what stands on the disk afterwards.
+
+Before: every object is read, and what the manifest says of all files together must be true. What validation found
+wrong with the memory when it was backed up stops nobody from getting it back: it is reported again, and that is all.
+After: every file is read back from the disk, all of them together have the hash of the backup, each type has as many
+entities, and the memory as it now is goes through validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from icc_store.clock import Clock
+from icc_store.entities.checksums import NOT_LISTED, sums_line
+from icc_store.entities.findings import Finding
+from icc_store.entities.layout import Area, place_of
+from icc_store.entities.profiles import BY_NAME
+from icc_store.errors import DamageError
+from icc_store.model.paths import join
+from icc_store.model.record import Snapshot
+from icc_store.model.repository import Repository
+from icc_store.monitor import Monitor
+from icc_store.operations.manifest import notes_of
+from icc_store.operations.memory.path_order import files_by_path
+from icc_store.operations.memory.survey import Survey, survey
+from icc_store.operations.memory.validate import validate_directory
+from icc_store.operations.restore_plan import Failure
+from icc_store.operations.restore_safety import require_undamaged
+
+
+def check_backup(repository: Repository, snapshot: Snapshot, *, monitor: Monitor, clock: Clock) -> Survey:
+    """Read all of a snapshot of a memory. Raises DamageError, naming files, when not all of it can be brought back."""
+    try:
+        found = survey(repository.objects, snapshot.record.root, BY_NAME["icc"], monitor=monitor)
+    except DamageError:
+        require_undamaged(repository, snapshot, monitor=monitor, clock=clock)  # names the files, and remembers it
+        raise
+    known = (notes_of(snapshot) or {}).get("digest")
+    if known is not None and known != found.digest:
+        raise DamageError(
+            "the files of the snapshot do not have the integrity hash of its manifest; nothing was restored",
+            hint="run `icc-store verify`; --no-safety restores it all the same",
+        )
+    return found
+
+
+@dataclass
+class Restored:
+    """What of a snapshot stands on the disk."""
+
+    entities: Counter[str] = field(default_factory=Counter)
+    """By the type that their folder stands for."""
+    digest: bytes = b""
+    """SHA-256 of their SHA256SUMS."""
+    missing: list[Failure] = field(default_factory=list)
+
+
+def read_back(repository: Repository, snapshot: Snapshot, target: Path, *, monitor: Monitor) -> Restored:
+    """Read every file that the snapshot has from the disk."""
+    monitor.phase("compare")
+    found, listing = Restored(), hashlib.sha256()
+    for path, _, _ in files_by_path(repository.objects, snapshot.record.root):
+        try:
+            with open(join(os.fsencode(target), path), "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            found.missing.append(Failure(path, f"cannot be read back: {error.strerror}"))
+            continue
+        if path not in NOT_LISTED:
+            listing.update(sums_line(path, digest))
+        place = place_of(path)
+        if place.area is Area.ENTITY:
+            found.entities[place.type] += 1
+        monitor.advance(1, 0, path)
+    found.digest = listing.digest()
+    return found
+
+
+def compare(backup: Survey, snapshot: Snapshot, restored: Restored) -> list[Failure]:
+    """What is not as it was backed up, of all that a snapshot holds."""
+    failures = list(restored.missing)
+    expected = (notes_of(snapshot) or {}).get("entities", backup.entities)
+    failures += [
+        Failure(b"entities", f"{restored.entities[kind]} of type {kind} came back, and {expected.get(kind, 0)} went in")
+        for kind in sorted({*restored.entities, *expected})
+        if restored.entities[kind] != expected.get(kind, 0)
+    ]
+    if not failures and restored.digest != backup.digest:
+        failures.append(Failure(b"", "what was read back does not have the integrity hash of the snapshot"))
+    return failures
+
+
+def look_over(target: Path, *, monitor: Monitor) -> tuple[dict[str, int], tuple[Finding, ...]]:
+    """Entities by type in a live memory, and what validation finds in it; nothing where there are no entities."""
+    if not (target / "entities").is_dir():
+        return {}, ()
+    found = validate_directory(target, "icc", monitor=monitor)
+    return {kind: number for kind, number in sorted(found.entities.items()) if number}, found.findings
