@@ -16,50 +16,91 @@ from icc_store.errors import (
 )
 from icc_store.fs.mounts import is_network
 from icc_store.limits import LOCK_TIMEOUT
-from icc_store.model.header import HEADER_NAME, Header, new_header, read_header, write_header
+from icc_store.model.header import (
+    HEADER_NAME,
+    UNFINISHED_NAME,
+    Header,
+    announce_header,
+    new_header,
+    publish_header,
+    read_header,
+)
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path
-from icc_store.store.lmdb_store import WRITERS_NAME, LmdbStore
+from icc_store.store.lmdb_store import DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
 
 WRITE_LOCK = "write.lock"
 USE_LOCK = "use.lock"
 DUE_LOCK = "due.lock"
 
+_OF_UNFINISHED = frozenset((DATA_NAME, HEAD_NAME, "lock.mdb", USE_LOCK, WRITE_LOCK, WRITERS_NAME, UNFINISHED_NAME))
+"""All that is in a directory where a repository is being made."""
+
 
 def create_repository(path: Path) -> None:
-    """Make a repository in a missing or empty directory.
+    """Make a repository in a missing or empty directory, or in one where that was begun and cut short.
 
-    Raises RepositoryExists, NotARepository (something else is there), NetworkFileSystem.
+    Raises RepositoryExists, NotARepository (something else is there), NetworkFileSystem, BusyError.
     """
-    if (path / HEADER_NAME).exists():
+    if not _create(path, new_header()):
         raise RepositoryExists(f"{path} is a repository already", hint="use it, or choose another directory")
-    _create(path, new_header())
 
 
 def create_copy(path: Path, original: Header) -> None:
-    """Make an empty copy of a repository in a missing or empty directory; do nothing where one is.
+    """Make an empty copy of a repository, likewise; do nothing where one is.
 
-    Raises NotARepository, NetworkFileSystem.
+    Raises NotARepository, NetworkFileSystem, BusyError.
     """
-    if not (path / HEADER_NAME).exists():
-        _create(path, original.copy_of())
+    _create(path, original.copy_of())
 
 
-def _create(path: Path, header: Header) -> None:
-    if path.exists() and not path.is_dir():
-        raise NotARepository(f"{path} is not a directory", hint="choose a missing or empty directory")
-    if path.is_dir() and any(path.iterdir()):
-        raise NotARepository(f"{path} is not empty", hint="choose a missing or empty directory")
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _create(path: Path, header: Header) -> bool:
+    """Make a repository, unless there is one. Whatever it is cut short by, the next call begins anew."""
+    if not _is_free(path):
+        return False
+    _make_directory(path)
     path.chmod(0o700)
     _refuse_network(path)
-    (path / WRITERS_NAME).mkdir(mode=0o700)
-    store = LmdbStore(path, header.repository, FileLock(path / WRITE_LOCK))
-    store.close()
-    write_header(path, header)  # last: before it, the directory is not a repository
-    fsync_path(path.parent)
+    with FileLock(path / USE_LOCK).held():
+        if not _is_free(path):
+            return False
+        _remove_unfinished(path)
+        announce_header(path, header)
+        (path / WRITERS_NAME).mkdir(mode=0o700)
+        store = LmdbStore(path, header.repository, FileLock(path / WRITE_LOCK))
+        store.close()
+        publish_header(path)  # last: before it, the directory is not a repository
+    return True
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory and those above it, each with its name on the disk."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+        fsync_path(path.parent)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a repository can be made here; not where one is. Raises NotARepository where something else is."""
+    if (path / HEADER_NAME).exists():
+        return False
+    if path.exists() and not path.is_dir():
+        raise NotARepository(f"{path} is not a directory", hint="choose a missing or empty directory")
+    names = {each.name for each in path.iterdir()} if path.is_dir() else set()
+    if names - _OF_UNFINISHED or (UNFINISHED_NAME not in names and names - {USE_LOCK}):
+        raise NotARepository(f"{path} is not empty", hint="choose a missing or empty directory")
+    return True
+
+
+def _remove_unfinished(path: Path) -> None:
+    """Remove what was made of a repository that never became one."""
+    if (path / WRITERS_NAME).exists():
+        (path / WRITERS_NAME).rmdir()
+    for name in sorted(_OF_UNFINISHED - {USE_LOCK, WRITERS_NAME, UNFINISHED_NAME}):
+        (path / name).unlink(missing_ok=True)
 
 
 @contextmanager

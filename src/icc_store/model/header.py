@@ -18,6 +18,8 @@ from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
 from icc_store.objects.index import INDEX_VERSION
 
 HEADER_NAME = "repository.json"
+UNFINISHED_NAME = f".{HEADER_NAME}.init"
+"""The header of a repository that is being made, or whose making was cut short."""
 FORMAT_VERSION = 1
 _MARK = "icc-store repository"
 _CHUNKER = "fastcdc-2020"
@@ -70,17 +72,42 @@ def header_text(header: Header) -> str:
 def write_header(directory: Path, header: Header) -> None:
     """Write the header file, durably: first the file, then its name."""
     temporary = directory / f".{HEADER_NAME}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    _write(temporary, header)
+    _name(temporary, directory)
+
+
+def announce_header(directory: Path, header: Header) -> None:
+    """Write the header of a repository that is being made, under a name that says so."""
+    _write(directory / UNFINISHED_NAME, header)
+    _fsync_names(directory)
+
+
+def publish_header(directory: Path) -> None:
+    """Give an announced header its name: at once the directory is a repository, and no longer an unfinished one."""
+    _fsync_names(directory)  # the names of all the rest: else a power failure could leave the header alone
+    _name(directory / UNFINISHED_NAME, directory)
+
+
+def _write(path: Path, header: Header) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(header_text(header))
         file.flush()
         os.fsync(file.fileno())
-    temporary.rename(directory / HEADER_NAME)
-    parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _name(path: Path, directory: Path) -> None:
+    path.rename(directory / HEADER_NAME)
+    _fsync_names(directory)
+
+
+def _fsync_names(directory: Path) -> None:
+    """Wait until the names in a directory are on the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(parent)
+        os.fsync(descriptor)
     finally:
-        os.close(parent)
+        os.close(descriptor)
 
 
 def read_header(directory: Path) -> Header:
