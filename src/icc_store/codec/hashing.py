@@ -49,3 +49,8 @@ def checksum(*parts: bytes | memoryview) -> bytes:
 def fingerprint(*parts: bytes | memoryview) -> bytes:
     """16 bytes that stand for the parts in change detection."""
     return checksum(*parts)
+
+
+def stream(seed: bytes, size: int) -> bytes:
+    """As many bytes as wanted that follow from the seed and look like chance."""
+    return blake3(seed).digest(length=size)
