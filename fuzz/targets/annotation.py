@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from fuzz import golden
 from icc_store.errors import DamageError
-from icc_store.ids import ObjectId
+from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import (
     Annotation,
     SnapshotRecord,
@@ -27,8 +28,10 @@ def fuzz_one(data: bytes) -> None:
     combine(_ID, _RECORD, [annotation, annotation])
 
 
-SEEDS = [
+_MADE = [
     pack_annotation(Annotation(_ID, subject, value, 10**18, 7))
     for subject in (*Subject, "of a newer program")
     for value in ("text", True, 1 << 40)
 ]
+
+SEEDS = [*golden.objects(Kind.ANNOTATION), *_MADE]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fuzz import golden
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import checksum, chunk_id, object_id
 from icc_store.errors import DamageError, UnsupportedFormat
@@ -49,4 +50,4 @@ def _seeds() -> list[bytes]:
     ]
 
 
-SEEDS = _seeds()
+SEEDS = [*golden.blocks(), *_seeds()]

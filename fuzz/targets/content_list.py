@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from fuzz import golden
 from icc_store.codec.chunking import ChunkerParameters, parameters_for
 from icc_store.errors import DamageError, ObjectMissing
 from icc_store.ids import Kind, ObjectId
@@ -38,6 +39,7 @@ def fuzz_one(data: bytes) -> None:
 
 
 SEEDS = [
+    *golden.objects(Kind.LIST),
     pack_list(0, [_ID, HOLE, _ID], [5, 1 << 40, 5], parameters_for(0)),
     pack_list(0, [_ID], [5], ChunkerParameters(256 << 10, 1 << 20, 4 << 20)),
     pack_list(0, [], [], parameters_for(0)),

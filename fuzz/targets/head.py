@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fuzz import golden
 from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged
 from icc_store.store.head import Head, head_bytes, parse_head
@@ -24,4 +25,8 @@ def fuzz_one(data: bytes) -> None:
             raise AssertionError("a head changed when it was written again")
 
 
-SEEDS = [head_bytes(_REPOSITORY, Head(1, bytes(16))), head_bytes(_REPOSITORY, Head((1 << 64) - 1, _REPOSITORY))]
+SEEDS = [
+    golden.head(),
+    head_bytes(_REPOSITORY, Head(1, bytes(16))),
+    head_bytes(_REPOSITORY, Head((1 << 64) - 1, _REPOSITORY)),
+]

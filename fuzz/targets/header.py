@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from fuzz import golden
 from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
 from icc_store.model.header import Features, Header, header_text, parse_header
@@ -33,6 +34,7 @@ def fuzz_one(data: bytes) -> None:
 
 
 SEEDS = [
+    golden.header(),
     header_text(Header(bytes(range(16)), bytes(16))).encode(),
     header_text(Header(bytes(16), bytes(range(16)), features=Features(("a",), ("b", "c"), ()))).encode(),
     header_text(Header(bytes(16), bytes(16), features=Features((), (), ("sealed",)))).encode(),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import stat
 
+from fuzz import golden
 from icc_store.errors import DamageError
-from icc_store.ids import ObjectId
+from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import Counters, SnapshotClass, SnapshotRecord, combine, pack_record, unpack_record
 from icc_store.model.walk import root_of
 
@@ -24,6 +25,7 @@ def fuzz_one(data: bytes) -> None:
 
 
 SEEDS = [
+    *golden.objects(Kind.SNAPSHOT),
     pack_record(SnapshotRecord(1, 2, _ID, "source", "host")),
     pack_record(
         SnapshotRecord(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 
+from fuzz import golden
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.closure import references
@@ -56,4 +57,4 @@ def _seeds() -> list[bytes]:
     return [pack_part(wires, owners), pack_part([], Owners()), *nodes, *(pack_part([wire], Owners()) for wire in wires)]
 
 
-SEEDS = _seeds()
+SEEDS = [*golden.objects(Kind.TREE), *_seeds()]

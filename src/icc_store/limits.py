@@ -103,6 +103,10 @@ BLOCK_CACHE_BYTES = 8 * MIB
 PENDING_BYTES = 8 * MIB
 """Plain bytes waiting for compression before the scanner waits too."""
 
+# --- memories: files that an agent writes, so that anybody may who can talk to it ------------------
+MAX_FRONT_MATTER = 256 * KIB
+"""Characters of YAML before a note. Real ones have a few hundred; a megabyte takes ten seconds to read."""
+
 # --- change detection -------------------------------------------------------------------------
 RACY_NS = 2_000_000_000
 """A file changed less than this before it was read is read again next time (git's racy rule)."""

@@ -11,10 +11,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from icc_store.codec.serial import pack, unpack
-from icc_store.errors import UsageError
-from icc_store.fs.excludes import CACHE_SIGNATURE, Excludes, is_cache, stored_below
+from icc_store.errors import BlockDamaged, UsageError
+from icc_store.fs.excludes import CACHE_SIGNATURE, Excludes, _spelled_out, is_cache, stored_below
 from tests.fs.conftest import Place
 
 FILE = stat.S_IFREG | 0o644
@@ -201,3 +202,49 @@ def test_stored_paths_of_absolute_ones(tmp_path: Path) -> None:
     assert stored_below(root, absolute) == [b"in", b"in/x"]
     assert stored_below(root, absolute, b"as/root") == [b"as/root/in", b"as/root/in/x"]
     assert stored_below(Path("/"), [root]) == [os.fsencode(os.path.realpath(root))[1:]]
+
+
+def test_no_pattern_takes_for_ever() -> None:
+    """A pattern made to try every place of a long name or deep path decides at once: a repository can hold such."""
+    rules = Excludes(["*a" * 40 + "*b", "**/a/" * 12 + "b", "*" * 200 + "x"])
+    assert not rules.leaves_out(b"a" * 255, is_directory=False)
+    assert not rules.leaves_out(b"/".join([b"a"] * 100), is_directory=False)
+    assert rules.leaves_out(b"c/" + b"a" * 50 + b"b", is_directory=False)
+
+
+def test_taking_the_first_place_changes_no_decision() -> None:
+    """Random patterns decide on random paths as pathspec's own expressions do."""
+    chance = Random(21)
+    agreed = 0
+    for _ in range(3000):
+        pieces = ("*", "*", "a", "b", "?", "[ab]", "/", "**/", "/**/", "\\*", ".")
+        pattern = "".join(chance.choice(pieces) for _ in range(chance.randrange(1, 9)))
+        try:
+            plain = GitIgnoreSpecPattern(_spelled_out(pattern))
+            rules = Excludes([pattern])
+        except (ValueError, UsageError):
+            continue
+        rule = rules.within(b"")
+        if plain.regex is None or not plain.include or rule is None:
+            continue
+        for _ in range(5):
+            name = "".join(chance.choice("aab.*") for _ in range(chance.randrange(1, 9)))
+            expected = plain.regex.fullmatch(name) is not None
+            assert rule(name.encode(), stat.S_IFREG, 0) == expected, (pattern, name)
+            deep = "/".join(chance.choice(("a", "b", "ab", "aa")) for _ in range(chance.randrange(2, 7)))
+            parent, _, last = deep.rpartition("/")
+            below = rules.within(parent.encode())
+            assert below is not None
+            assert below(last.encode(), stat.S_IFREG, 0) == (plain.regex.fullmatch(deep) is not None), (pattern, deep)
+            agreed += 1
+    assert agreed > 5000
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"patterns": [5]}, {"patterns": "x"}, {"never": 7}, {"larger_than": "1"}, {"secrets": [None]}],
+)
+def test_rules_that_are_none_are_damage(record: dict[str, object]) -> None:
+    """What a hostile record has in place of rules is told as damage."""
+    with pytest.raises(BlockDamaged, match="rules"):
+        Excludes.from_record(record)

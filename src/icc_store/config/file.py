@@ -46,7 +46,9 @@ def read_config(environ: Mapping[str, str]) -> Config:
 
     try:
         table = tomllib.loads(data.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply") from error
+    except ValueError as error:  # of the bytes, of the table, or of a number with thousands of digits
         raise ConfigError(f"{path} is not TOML: {error}") from error
     return _checked(path, table, home_directory(environ))
 

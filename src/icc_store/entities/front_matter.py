@@ -7,8 +7,14 @@ from typing import Any
 
 import yaml
 
+from icc_store.limits import KIB, MAX_FRONT_MATTER
+
 _FENCE = "---"
+_LONGEST_NUMBER = 40
+"""Characters; what is longer stays the text it is. `1:59:59:...` takes time by the square of its length."""
 _MAX_DEPTH = 64
+_INDICATORS = "[{-?:"
+"""Each level of nesting has one of them."""
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
@@ -25,10 +31,11 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
             break
     else:
         return {}, text
+    if len(head) > MAX_FRONT_MATTER:
+        raise ValueError(f"its front matter is larger than {MAX_FRONT_MATTER // KIB} KiB")
     try:
-        # What an alias stands for may hold aliases: ten lines can stand for millions of values, or for themselves.
-        if "*" in head and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(head, Loader=_Loader)):
-            raise ValueError("its front matter uses aliases")
+        if "*" in head or sum(map(head.count, _INDICATORS)) > _MAX_DEPTH:
+            _refuse_bombs(head)
         fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - a SafeLoader without dates
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -39,6 +46,24 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if not isinstance(fields, dict):
         raise ValueError("its front matter is not a mapping")
     return {str(name): _plain(value, 1) for name, value in fields.items()}, body
+
+
+def _refuse_bombs(head: str) -> None:
+    """Raise ValueError for what must not be loaded, by its events alone, which need no memory however many they are.
+
+    What an alias stands for may hold aliases: ten lines can stand for millions of values, or for themselves. And the
+    library in C calls itself for each level, until the process has no stack left and dies.
+    """
+    depth = 0
+    for event in yaml.parse(head, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("its front matter uses aliases")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise ValueError("its front matter is nested too deeply")
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -59,6 +84,15 @@ def _plain(value: Any, depth: int) -> Any:
 class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
     """Plain values only; a date stays the text it is, so that it compares and prints like any other field."""
 
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    if len(node.value) > _LONGEST_NUMBER:
+        return node.value
+    return (loader.construct_yaml_int if node.tag.endswith(":int") else loader.construct_yaml_float)(node)
+
+
+for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+    _Loader.add_constructor(_tag, _number)
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, expression) for tag, expression in resolvers if tag != "tag:yaml.org,2002:timestamp"]

@@ -41,19 +41,27 @@ class Record:
     def flat(self) -> dict[str, Any]:
         """The fields by dotted path, in order: `context.domain`. Values: scalars, lists, Lines, empty maps."""
         found: dict[str, Any] = {}
-        _flatten("", self.fields, found)
+        _flatten("", self.fields, found, {})
         return found
 
 
-def _flatten(prefix: str, fields: dict[str, Any], found: dict[str, Any]) -> None:
+def _flatten(prefix: str, fields: dict[str, Any], found: dict[str, Any], repeated: dict[str, int]) -> None:
     for name, value in fields.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict) and value:
-            _flatten(f"{path}.", value, found)
-            continue
-        while path in found:  # a name may have a dot in it
-            path += "'"
-        found[path] = value
+            _flatten(f"{path}.", value, found, repeated)
+        else:
+            free = path
+            while free in found:  # a name may have a dot in it
+                number = _next_number(repeated, path)
+                free = f"{path}'" if number == 2 else f"{path}'{number}"
+            found[free] = value
+
+
+def _next_number(repeated: dict[str, int], name: str) -> int:
+    """2 for a name that comes again, then 3. Counted, since a hostile file has one name a hundred thousand times."""
+    repeated[name] = repeated.get(name, 1) + 1
+    return repeated[name]
 
 
 def read_records(form: RecordFormat, path: bytes, data: bytes) -> list[Record]:
@@ -115,6 +123,7 @@ def _markdown(path: bytes, data: bytes) -> Record:
 def _sections(body: str) -> dict[str, Any]:
     """Lines below each heading, under its text; a heading that comes again is numbered. Fences may hold `#`."""
     found: dict[str, Any] = {}
+    repeated: dict[str, int] = {}
     lines: list[str] = []
     title, fence = PREAMBLE, ""
     for line in body.splitlines():
@@ -126,24 +135,22 @@ def _sections(body: str) -> dict[str, Any]:
         if fence or not 1 <= depth <= 6 or not text.startswith(" "):
             lines.append(line)
             continue
-        _keep(found, title, lines)
+        _keep(found, repeated, title, lines)
         title, lines = SECTION + text.strip(), []
-    _keep(found, title, lines)
+    _keep(found, repeated, title, lines)
     return found
 
 
-def _keep(found: dict[str, Any], title: str, lines: list[str]) -> None:
+def _keep(found: dict[str, Any], repeated: dict[str, int], title: str, lines: list[str]) -> None:
     while lines and not lines[-1].strip():
         lines.pop()
-    while lines and not lines[0].strip():
-        lines.pop(0)
+    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
     if not lines and title == PREAMBLE:
         return
-    name, number = title, 1
+    name = title
     while name in found:
-        number += 1
-        name = f"{title} ({number})"
-    found[name] = Lines(lines)
+        name = f"{title} ({_next_number(repeated, title)})"
+    found[name] = Lines(lines[first:])
 
 
 def _line(number: int, data: bytes) -> Record:

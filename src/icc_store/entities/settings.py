@@ -54,10 +54,18 @@ class Kind:
         if type(value) not in self.types:
             return False
         if isinstance(value, str):
-            return value.startswith(("/", "~/")) and "\0" not in value
+            return value.startswith(("/", "~/")) and _is_name(value)
         if isinstance(value, bool):
             return True
         return isinstance(value, int | float) and self._least <= value <= self._most  # NaN is not
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text can be a path: JSON can hold a zero byte, and half of a character, which no path can."""
+    try:
+        return b"\0" not in text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _whole(least: int, most: int) -> Kind:
@@ -108,7 +116,7 @@ def read_settings(data: bytes) -> tuple[dict[str, Value], dict[str, str]]:
 
 def unexpected(key: str, value: object) -> str:
     """What to say of a value that does not fit its key."""
-    shown = repr(value)
+    shown = repr(value) if isinstance(value, Value) else f"a {type(value).__name__}"
     return f"{key} must be {KEYS[key].expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}"
 
 

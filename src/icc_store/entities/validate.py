@@ -205,12 +205,19 @@ def facts_to_wire(facts: FileFacts) -> list[Any] | None:
 
 
 def facts_from_wire(path: bytes, wire: list[Any] | None) -> FileFacts:
-    """Facts of the file at a path, from their plain values."""
+    """Facts of the file at a path, from their plain values. Values that are no facts are a finding of their own."""
     if wire is None:
         return CLEAN
-    findings, identity, refs = wire
-    return FileFacts(
-        tuple(Finding(Severity(severity), path, field, message) for severity, field, message in findings),
-        identity,
-        tuple(refs),
-    )
+    try:
+        findings, identity, refs = wire
+        facts = FileFacts(
+            tuple(Finding(Severity(severity), path, field, message) for severity, field, message in findings),
+            identity,
+            tuple(refs),
+        )
+        texts = [text for one in facts.findings for text in (one.field, one.message)]
+        if not all(type(text) is str for text in (*texts, *facts.refs, identity or "")):
+            raise TypeError("a text is none")
+    except (TypeError, ValueError):
+        return FileFacts((error(path, "", "what was noted of it cannot be understood; validate the memory"),))
+    return facts

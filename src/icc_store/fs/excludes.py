@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from icc_store.errors import UsageError
+from icc_store.errors import BlockDamaged, UsageError
 from icc_store.model import paths
 
 Rule = Callable[[bytes, int, int], bool]
@@ -27,6 +27,15 @@ Rule = Callable[[bytes, int, int], bool]
 CACHE_TAG = b"CACHEDIR.TAG"
 CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 """How a CACHEDIR.TAG file begins (https://bford.info/cachedir/)."""
+
+_ANY, _ANY_ABOVE, _ANY_BETWEEN = "[^/]*", "(?:.+/)?", "(?:/.+)?"
+"""What pathspec makes of `*`, and of `**` in front of a pattern and within it."""
+
+_ONE = rf"(?!{re.escape(_ANY)})(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^/()\\$])"
+"""Any other part of a name: a character, or a class of them."""
+
+_STARS = re.compile(rf"(?:{re.escape(_ANY)}(?:{_ONE})*)+{re.escape(_ANY)}")
+"""All from the first `*` of a name to its last."""
 
 _NOTHING: frozenset[bytes] = frozenset()
 
@@ -149,14 +158,22 @@ class Excludes:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Excludes:
-        """The rules a snapshot was taken with."""
-        return cls(
-            [pattern.decode("utf-8", "surrogateescape") for pattern in record.get("patterns", ())],
-            caches=bool(record.get("caches", False)),
-            larger_than=record.get("larger_than"),
-            never=record.get("never", ()),
-            secrets=[pattern.decode("utf-8", "surrogateescape") for pattern in record.get("secrets", ())],
-        )
+        """The rules a snapshot was taken with. Raises BlockDamaged for what is none."""
+        larger_than = record.get("larger_than")
+        lists = {name: record.get(name, []) for name in ("patterns", "never", "secrets")}
+        sound = all(type(items) is list and all(type(one) is bytes for one in items) for items in lists.values())
+        if not sound or type(larger_than) not in (int, type(None)):
+            raise BlockDamaged("the rules that a snapshot was taken with cannot be understood")
+        try:
+            return cls(
+                [pattern.decode("utf-8", "surrogateescape") for pattern in lists["patterns"]],
+                caches=bool(record.get("caches", False)),
+                larger_than=larger_than,
+                never=lists["never"],
+                secrets=[pattern.decode("utf-8", "surrogateescape") for pattern in lists["secrets"]],
+            )
+        except UsageError as error:
+            raise BlockDamaged(f"the rules that a snapshot was taken with cannot be used: {error.message}") from error
 
 
 def is_cache(dir_fd: int) -> bool:
@@ -209,8 +226,27 @@ def _compile(patterns: Sequence[str]) -> list[tuple[re.Pattern[str], bool]]:
                 f"the exclude pattern {text!r} cannot be used: {error}", hint="patterns are written as in .gitignore"
             ) from error
         if pattern.regex is not None and pattern.include is not None:  # a comment has neither
-            compiled.append((pattern.regex, pattern.include))
+            compiled.append((re.compile(_first_place_only(pattern.regex.pattern)), pattern.include))
     return compiled[::-1]
+
+
+def _first_place_only(expression: str) -> str:
+    """The same, where what follows a `*` or `**` is taken where it comes first and nowhere else.
+
+    That is enough: whatever follows then has the most left to match in. Trying all places takes time by a power of the
+    length of a path, and the patterns in a repository may be made by somebody who wants just that.
+    """
+    lead = _ANY_ABOVE if expression.startswith("^" + _ANY_ABOVE) else ""
+    first, *others = expression.removeprefix("^" + lead).split(_ANY_BETWEEN)
+    first, *others = (_STARS.sub(_first_in_name, part) for part in (first, *others))
+    if not others:
+        return f"^{lead}{first}"
+    begin = f"(?>(?:.+?/)??{first}(?=/))" if lead else first
+    return f"^{begin}" + "".join(f"(?>(?:/.+?)??{part}(?=/))" for part in others[:-1]) + _ANY_BETWEEN + others[-1]
+
+
+def _first_in_name(stars: re.Match[str]) -> str:
+    return "".join(f"(?>[^/]*?{text})" for text in stars[0].split(_ANY) if text) + _ANY
 
 
 def _spelled_out(pattern: str) -> str:

@@ -8,7 +8,7 @@ an annotation, since a record never changes.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def notes_of(snapshot: Snapshot) -> Notes | None:
     """The notes of a snapshot: those made last; None when it was taken of no memory."""
     for annotation in reversed(snapshot.annotations):
         if annotation.subject == Subject.MANIFEST:
-            return _from_wire({int(key): value for key, value in json.loads(str(annotation.value)).items()})
+            return _from_text(str(annotation.value))
     return None if snapshot.record.manifest is None else _from_wire(snapshot.record.manifest)
 
 
@@ -75,21 +75,81 @@ def to_wire(notes: Notes) -> dict[Any, Any]:
     return dict(sorted(wire.items()))
 
 
+def _from_text(text: str) -> Notes:
+    """The notes in an annotation: JSON, with numbers as text and bytes in hex."""
+    try:
+        wire = {int(key): value for key, value in json.loads(text).items()}
+        digest = wire.get(_KEYS["digest"])
+        return _from_wire(wire if digest is None else wire | {_KEYS["digest"]: bytes.fromhex(digest)})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return dict(_NOT_UNDERSTOOD)
+
+
 def _from_wire(wire: Mapping[Any, Any]) -> Notes:
+    """The notes that plain values stand for. A repository may hold anything, and must still be listed and restored."""
     names = {key: name for name, key in _KEYS.items()}
     notes = {names[key]: value for key, value in wire.items() if key in names}
+    if not all(_TYPES[name](value) for name, value in notes.items()):
+        return dict(_NOT_UNDERSTOOD)
     if "entities" in notes:
-        counts = notes["entities"]
-        others = counts[len(ENTITY_TYPES)] if len(counts) > len(ENTITY_TYPES) else {}
-        notes["entities"] = dict(zip(ENTITY_TYPES, counts, strict=False)) | others
-    if isinstance(notes.get("digest"), str):  # of an annotation, which is text
-        notes["digest"] = bytes.fromhex(notes["digest"])
+        *counts, others = notes["entities"] if isinstance(notes["entities"][-1], dict) else [*notes["entities"], {}]
+        notes["entities"] = dict(zip(ENTITY_TYPES, counts, strict=True)) | others
     return notes
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int
+
+
+def _is_list(value: object, of: Callable[[object], bool]) -> bool:
+    return type(value) is list and all(map(of, value))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is what a selection is made of, and JSON can hold it."""
+    return type(value) in {bool, int, float, str} or _is_list(value, _is_text)
+
+
+def _are_counts(value: object) -> bool:
+    """Numbers of the known types of entities and, after them, those of others by their names."""
+    if type(value) is not list or not _is_list(value[: len(ENTITY_TYPES)], _is_number):
+        return False
+    if len(value) == len(ENTITY_TYPES):
+        return True
+    others = value[-1]
+    return (
+        len(value) == len(ENTITY_TYPES) + 1
+        and type(others) is dict
+        and all(_is_text(name) and _is_number(number) for name, number in others.items())
+    )
+
+
+_TYPES: dict[str, Callable[[Any], bool]] = {
+    "profile": _is_text,
+    "version": _is_text,
+    "entities": _are_counts,
+    "digest": lambda value: type(value) is bytes,
+    "passed": lambda value: type(value) is bool,
+    "findings": lambda value: _is_list(value, _is_number) and len(value) == 2,
+    "failures": lambda value: _is_list(value, _is_text),
+    "error": _is_text,
+    "incremental": _is_text,
+    "selection": lambda value: (
+        type(value) is dict and all(map(_is_text, value)) and all(map(_is_plain, value.values()))
+    ),
+    "left_out": _is_number,
+    "withheld": lambda value: _is_list(value, _is_text),
+}
+_NOT_UNDERSTOOD: Notes = {"profile": "", "error": "what was kept of it cannot be understood"}
 
 
 def is_complete(notes: Notes | None) -> bool:
     """Whether a manifest can be made of these notes."""
-    return notes is not None and "digest" in notes
+    return notes is not None and notes.keys() >= {"profile", "entities", "digest", "passed"}
 
 
 def manifest_of(snapshot: Snapshot) -> dict[str, Any] | None:

@@ -201,6 +201,6 @@ def _understood(table: Timetable, found: Listed) -> Installed:
             Every(note["drill"]),
         )
         program = tuple(map(str, note["program"]))
-    except (ValueError, KeyError, TypeError, UsageError):
+    except (ValueError, KeyError, TypeError, RecursionError, UsageError):
         pass  # somebody has changed it by hand: it is shown, and can be replaced and removed
     return Installed(found.name, schedule, program, table.title, found.where, found.active)
