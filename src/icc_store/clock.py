@@ -6,6 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+SECOND_NS = 1_000_000_000
+DAY_NS = 86_400 * SECOND_NS
+
 
 class Clock(Protocol):
     """What the project needs to know of time."""
@@ -50,3 +53,12 @@ class FixedClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def utc_text(time_ns: int) -> str:
+    """`2025-06-03T08:00:00Z`, as memories and logs write it; `@` and seconds since 1970 where no calendar reaches."""
+    seconds = time_ns // SECOND_NS
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return f"@{seconds}"

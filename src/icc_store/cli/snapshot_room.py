@@ -48,9 +48,9 @@ def with_room(
             full = error
     from icc_store.cli.failures import as_error
 
-    error = as_error(full)
-    advice = [error.hint or "free some space", *_advice(context, repository, paths, options)]
-    raise DiskFull(error.message, hint="; ".join(advice)) from full
+    told = as_error(full)
+    advice = [told.hint or "free some space", *_advice(context, repository, paths, options)]
+    raise DiskFull(told.message, hint="; ".join(advice)) from full
 
 
 def _again(

@@ -8,13 +8,12 @@ suffice for are decided on again the next day.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
-from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.clock import SYSTEM_CLOCK, Clock, utc_text
 from icc_store.fs.log_file import append_lines
 from icc_store.model.cleanup_turn import take_turn
 from icc_store.model.record import Snapshot
@@ -97,7 +96,7 @@ def _told(decisions: tuple[Decision, ...]) -> Iterator[str]:
         snapshot, record = decision.snapshot, decision.snapshot.record
         verb, why = ("keep", decision.reasons) if decision.keep else ("forget", decision.against or decision.reasons)
         name = f" {record.name!r}" if record.name else ""
-        taken = f"{snapshot.id.hex()[:_SHOWN]}{name} of {_hour(record.time_ns)}, {record.source!r}"
+        taken = f"{snapshot.id.hex()[:_SHOWN]}{name} of {utc_text(record.time_ns)}, {record.source!r}"
         yield f"{verb} {taken}: {', '.join(why)}"
 
 
@@ -107,16 +106,8 @@ def _log(
     """Write to the log. That it cannot be written is no reason to keep what may be the last of the disk's room."""
     if options.log is None:
         return
-    head = f"{_hour(now)} {os.fspath(repository.path)}: "
+    head = f"{utc_text(now)} {os.fspath(repository.path)}: "
     try:
         append_lines(options.log, (head + line for line in lines))
     except OSError as error:
         monitor.note(f"the log {options.log} cannot be written: {error.strerror}")
-
-
-def _hour(time_ns: int) -> str:
-    seconds = time_ns // 1_000_000_000
-    try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-    except (OverflowError, ValueError, OSError):
-        return f"@{seconds}"

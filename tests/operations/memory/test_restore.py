@@ -36,7 +36,9 @@ from tests.support.memory_restores import (
     without_backups,
     write,
 )
+from tests.support.ordinary import ordinarily
 
+CONTENT = "indexes/content-index.json"
 ARCHIVED = "entities/Learning/archive/" + os.path.basename(GAMMA)
 
 
@@ -279,6 +281,42 @@ def test_indexes_stay_as_they_were_in_a_complete_restore(memory: Memory) -> None
     assert memory.restore().rebuilt == ()
     assert memory.restore(rebuild_indexes=True).rebuilt
     assert (memory.top / "indexes/content-index.json").exists()
+
+
+def test_an_index_that_cannot_be_read() -> None:
+    """Chosen entities come back all the same without a safety copy, and the index is named as a failure."""
+    ordinarily(_closed_index)
+
+
+def _closed_index(here: Path) -> None:
+    write(here / "memory", FILES | {CONTENT: b"{}"})
+    create_repository(here / "repository")
+    with open_repository(here / "repository", clock=FixedClock(NOW)) as repository:
+        memory = remember(repository, here / "memory")
+        (memory.top / ALPHA).unlink()
+        (memory.top / CONTENT).chmod(0)
+        result = memory.restore(ids=(LEARNINGS[0]["id"],), safely=False)
+        assert [failure.path for failure in result.failures] == [CONTENT.encode()]
+        assert result.rebuilt == ()
+        assert (memory.top / ALPHA).read_bytes() == FILES[ALPHA]
+
+
+def test_an_entity_that_cannot_be_read_stays_in_the_indexes() -> None:
+    """Indexes are made anew though one entity is closed to us: it keeps its rows."""
+    ordinarily(_closed_entity)
+
+
+def _closed_entity(here: Path) -> None:
+    write(here / "memory", FILES)
+    create_repository(here / "repository")
+    with open_repository(here / "repository", clock=FixedClock(NOW)) as repository:
+        memory = remember(repository, here / "memory")
+        memory.restore(rebuild_indexes=True)
+        (memory.top / ALPHA).unlink()
+        (memory.top / BETA).chmod(0)
+        memory.restore(ids=(LEARNINGS[0]["id"],), safely=False)
+        rows = memory.load(CONTENT)["index"]["entities"]
+        assert {LEARNINGS[0]["id"], LEARNINGS[1]["id"]} <= rows.keys()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from icc_store.model.repository import Repository
 from icc_store.model.walk import Found, root_of, walk
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import backup_id, manifest_of, notes_of_survey, profile_of, to_wire
-from icc_store.operations.memory.file_facts import FileFacts
+from icc_store.operations.memory.file_facts import KnownFacts
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.survey import Survey, read_facts, survey
 from icc_store.operations.tar_export import Wrapping
@@ -109,7 +109,7 @@ class _Listing:
         )
 
     def _lines(self) -> Iterator[bytes]:
-        facts = FileFacts(self._repository.rehearsal(), None).facts_of
+        facts = KnownFacts(self._repository.rehearsal()).facts_of
         try:
             for path, wire, fact in files_by_path(self._objects, self._snapshot.record.root, facts):
                 self._objects.renew()

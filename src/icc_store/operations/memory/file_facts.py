@@ -51,12 +51,28 @@ class Rows(Protocol):
         """Leave none."""
 
 
-class FileFacts:
-    """The watcher of one scan. `facts_of` has the facts of every part that was scanned."""
+class KnownFacts:
+    """What former scans found out."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def facts_of(self, tree: ObjectId, wires: list[Wire]) -> list[Fact] | None:
+        """The facts of the regular files among a part's entries, in their order; None when they are not known."""
+        row = self._row(tree)
+        return None if row is None else _parse(row, sum(1 for _ in _files(wires)))
+
+    def _row(self, tree: ObjectId) -> bytes | None:
+        row = self._rows.seen(_key(tree))
+        return row if row is not None and row.startswith(tree + _HEAD) else None
+
+
+class FileFacts(KnownFacts):
+    """The watcher of one scan. `facts_of` has the facts of every part that was scanned as well."""
 
     def __init__(self, rows: Rows, make_check: Callable[[], Check | None]) -> None:
         """`make_check` is called when the first file comes: an unchanged directory need not import what checks it."""
-        self._rows = rows
+        super().__init__(rows)
         self._make_check = make_check
         self._check: Check | None = None
         self._sha256: Callable[[bytes], Any] | None = None
@@ -67,7 +83,7 @@ class FileFacts:
         self._made: dict[ObjectId, bytes] = {}
 
     def knows(self, tree: ObjectId) -> bool:
-        return tree in self._made or self._stored(tree) is not None
+        return self._row(tree) is not None
 
     def former(self, tree: ObjectId, wires: list[Wire]) -> bool:
         facts = self.facts_of(tree, wires)
@@ -91,7 +107,8 @@ class FileFacts:
     def stream(self, name: bytes) -> Feed:
         hasher = (self._sha256 or self._begin())(b"")
         self._fresh[name] = hasher
-        return hasher.update
+        update: Feed = hasher.update
+        return update
 
     def part(self, tree: ObjectId, wires: list[Wire]) -> None:
         digests = bytearray()
@@ -108,11 +125,6 @@ class FileFacts:
                 notes[position] = note
         self._made[tree] = tree + pack([RULES, bytes(digests), notes])
 
-    def facts_of(self, tree: ObjectId, wires: list[Wire]) -> list[Fact] | None:
-        """The facts of the regular files among a part's entries, in their order; None when they are not known."""
-        row = self._made.get(tree) or self._stored(tree)
-        return None if row is None else _parse(row, sum(1 for _ in _files(wires)))
-
     def keep(self) -> None:
         """Leave the facts for the next run, in place of those of the parts that changed."""
         for tree in self._replaced:
@@ -127,9 +139,8 @@ class FileFacts:
         self._sha256 = hashlib.sha256
         return self._sha256
 
-    def _stored(self, tree: ObjectId) -> bytes | None:
-        row = self._rows.seen(_key(tree))
-        return row if row is not None and row.startswith(tree + _HEAD) else None
+    def _row(self, tree: ObjectId) -> bytes | None:
+        return self._made.get(tree) or super()._row(tree)
 
 
 def _key(tree: ObjectId) -> bytes:

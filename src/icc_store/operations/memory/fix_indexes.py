@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.entities.index_text import summarise
-from icc_store.entities.indexes import is_derived, rebuild
-from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.entities.json_text import NotJson
 from icc_store.errors import SourceError
 from icc_store.model.paths import display
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.memory.restore_files import entity_files, memory_files, read_live, replace_live
+from icc_store.operations.memory.live import replace_live
+from icc_store.operations.memory.rebuilt_indexes import RebuiltIndexes, rebuilt_indexes
 from icc_store.operations.memory.validate import choose_memory
 from icc_store.operations.snapshot import take_snapshot
 from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult
 
 NAME_BEFORE, NAME_AFTER = "before-fix-indexes", "after-fix-indexes"
-_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -46,14 +42,6 @@ class FixResult:
     changes: tuple[IndexChange, ...]
     before: SnapshotResult | None = None
     after: SnapshotResult | None = None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """The new content of each index file that is not right, and what it changes."""
-
-    contents: dict[bytes, bytes]
-    changes: tuple[IndexChange, ...]
 
 
 def fix_indexes(
@@ -91,35 +79,18 @@ def fix_indexes(
     monitor.phase("rebuild")
     plan = _plan(path, clock)  # once more: the agent may have stored something meanwhile
     replace_live(path, plan.contents, now_ns=clock.now_ns())
-    return FixResult(plan.changes, before, taken(NAME_AFTER))
+    changes = tuple(_change(path, plan.existing.get(path), data) for path, data in sorted(plan.contents.items()))
+    return FixResult(changes, before, taken(NAME_AFTER))
 
 
-def _plan(root: Path, clock: Clock) -> _Plan:
-    existing: dict[bytes, bytes] = {}
+def _plan(root: Path, clock: Clock) -> RebuiltIndexes:
     try:
-        for path in memory_files(root):
-            if is_derived(path):
-                existing[path] = read_live(root, path)
+        return rebuilt_indexes(root, now_ns=clock.now_ns())
     except OSError as error:
         where = os.fsdecode(error.filename) if error.filename else root
         raise SourceError(
             f"{where} cannot be read: {error.strerror}", hint="make it readable; no index file was changed"
         ) from error
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now_ns() // _SECOND))
-    made = rebuild(_entities(root), existing, now)
-    contents = {path: data for path, data in made.items() if existing.get(path) != data}
-    changes = tuple(_change(path, existing.get(path), data) for path, data in sorted(contents.items()))
-    return _Plan(contents, changes)
-
-
-def _entities(root: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """All entities in order of paths; without fields where a file cannot be read or holds no entity."""
-    for path in sorted(entity_files(root)):
-        try:
-            value = parse_json(read_live(root, path))
-        except (OSError, NotJson):
-            value = None
-        yield path, value if isinstance(value, dict) else {}
 
 
 def _change(path: bytes, old: bytes | None, new: bytes) -> IndexChange:

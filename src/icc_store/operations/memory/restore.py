@@ -16,13 +16,11 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.entities.findings import Finding
-from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.entities.json_text import NotJson
 from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, place_of
 from icc_store.entities.path_map import NO_MAP, PathMap, TwoNamesBecomeOne, rewrite_paths
 from icc_store.errors import DamageError, UsageError
@@ -30,10 +28,10 @@ from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.manifest import profile_of
+from icc_store.operations.memory.live import read_live, replace_live
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.restore_check import check_backup, compare, look_over, read_back
 from icc_store.operations.memory.restore_choice import EVERYTHING, Choice, chosen_paths, lying_elsewhere
-from icc_store.operations.memory.restore_files import memory_files, read_live, replace_live
 from icc_store.operations.memory.survey import Survey
 from icc_store.operations.placement import placement_of
 from icc_store.operations.restore import RestoreResult, execute
@@ -43,7 +41,6 @@ from icc_store.operations.restore_plan import RESTORE_ALL, Failure, Overwrite, R
 from icc_store.operations.restore_planner import plan_restore
 from icc_store.operations.restore_safety import all_or_nothing, holds_anything, remove_paths, require_all
 
-_NS = 1_000_000_000
 _NOTHING = Survey()
 
 
@@ -282,23 +279,15 @@ class _Restore:
 
     def _rebuild_indexes(self) -> tuple[bytes, ...]:
         """Make the index files fit the entities that are there. Returns those that changed."""
-        from icc_store.entities.indexes import rebuild  # here, since few restores need it
+        from icc_store.operations.memory.rebuilt_indexes import rebuilt_indexes  # here, since few restores need it
 
         self._monitor.phase("index")
-        paths = sorted(memory_files(self._target))
-        existing = {path: read_live(self._target, path) for path in paths if place_of(path).area is Area.INDEX}
-        entities = (path for path in paths if place_of(path).area is Area.ENTITY)
         now_ns = self._clock.now_ns()
-        now = datetime.fromtimestamp(now_ns // _NS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        made = rebuild(((path, self._fields(path)) for path in entities), existing, now)
-        changed = {path: data for path, data in made.items() if existing.get(path) != data}
-        replace_live(self._target, changed, now_ns=now_ns)
-        return tuple(sorted(changed))
-
-    def _fields(self, path: bytes) -> dict[str, Any]:
-        """The fields of a live entity; none of a broken one."""
         try:
-            fields = parse_json(read_live(self._target, path))
-        except NotJson:
-            return {}
-        return fields if isinstance(fields, dict) else {}
+            contents = rebuilt_indexes(self._target, now_ns=now_ns).contents
+        except OSError as error:
+            path = os.path.relpath(os.fsencode(error.filename or self._target), os.fsencode(self._target))
+            self._fail([Failure(path, f"cannot be read, so no index was made anew: {error.strerror}")])
+            return ()
+        replace_live(self._target, contents, now_ns=now_ns)
+        return tuple(sorted(contents))

@@ -20,8 +20,8 @@ from icc_store.model.content import content_bytes, plain_bytes
 from icc_store.model.entry import CHUNK, LIST, Wire
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
+from icc_store.operations.memory.live import entity_files
 from icc_store.operations.memory.path_order import files_by_path
-from icc_store.operations.memory.restore_files import entity_files
 
 _NAMED = 5
 _EVERY_ENTITY = Selection()

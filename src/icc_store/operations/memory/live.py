@@ -1,4 +1,4 @@
-"""The files of a live memory, as a restore looks at them and as it rewrites some: configuration, and indexes."""
+"""The files of a live memory: found, read, and replaced one by one."""
 
 from __future__ import annotations
 
