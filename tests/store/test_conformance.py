@@ -67,6 +67,20 @@ def test_numbers_are_never_used_twice(store: Store) -> None:
         assert list(txn.blocks()) == [(5, b"e")]
 
 
+def test_a_block_is_put_back_under_its_number(store: Store) -> None:
+    """Repair replaces a damaged block and puts back a lost one; the next number is as it was."""
+    with store.write() as txn:
+        for data in (b"a", b"b", b"c"):
+            txn.append_block(data)
+        txn.delete_block(2)
+    with store.write() as txn:
+        txn.replace_block(1, b"whole" * 1000)
+        txn.replace_block(2, b"b")
+    with store.read() as txn:
+        assert list(txn.blocks()) == [(1, b"whole" * 1000), (2, b"b"), (3, b"c")]
+        assert txn.last_block() == 3
+
+
 def test_a_write_that_raises_leaves_nothing(store: Store) -> None:
     """Blocks, rows, keys and the sequence number are as before, and the next write begins there."""
     with store.write() as txn:

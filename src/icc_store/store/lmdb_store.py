@@ -12,6 +12,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from icc_store.store.lmdb_transaction import (
     commit_record,
 )
 from icc_store.store.locks import FileLock
+from icc_store.store.newest_blocks import NewestBlocks
+from icc_store.store.noted_write import NotedWrite
 from icc_store.store.protocol import Table
 from icc_store.store.writers import lowest_writer, writer_record
 
@@ -50,13 +53,23 @@ class LmdbStore:
 
     small_value = SMALL_BLOCK_SIZE
 
-    def __init__(self, path: Path, repository: bytes, lock: FileLock, *, readonly: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        repository: bytes,
+        lock: FileLock,
+        *,
+        readonly: bool = False,
+        newest: NewestBlocks | None = None,
+    ) -> None:
         """Open the environment at `path`; it is made when `data.mdb` is missing and `head` too.
 
+        `newest` takes second copies of what is appended, where the repository has parity.
         Raises DamageError when LMDB cannot read it or when it is older than `head`.
         """
         self.path = path
         self.readonly = readonly
+        self.newest = newest
         self._repository = repository
         self._lock = lock
         self._head_path = path / HEAD_NAME
@@ -111,8 +124,21 @@ class LmdbStore:
                 previous = commit_of(stored).sequence if stored else 0
                 head = Head(previous + 1, uuid.uuid4().bytes)
                 txn.put(COMMIT_KEY, commit_record(head), db=meta)
-                yield LmdbWrite(self, txn)
+                noted = LmdbWrite(self, txn) if self.newest is None else NotedWrite(self, txn)
+                yield noted
             write_head(self._head_path, self._repository, head)
+            if self.newest is not None and isinstance(noted, NotedWrite):
+                self._note(self.newest, noted)
+
+    def _note(self, newest: NewestBlocks, done: NotedWrite) -> None:
+        def between(start: int, end: int) -> Iterator[tuple[int, bytes]]:
+            with self._begin(write=False) as txn:
+                yield from takewhile(lambda block: block[0] < end, LmdbRead(self, txn).blocks(start))
+
+        try:
+            newest.note(done.appended, done.removed, between)
+        except OSError:
+            pass  # the commit stands; that second copies are behind is seen by whoever looks after parity next
 
     @contextmanager
     def adding(self) -> Iterator[None]:

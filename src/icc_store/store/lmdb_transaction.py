@@ -22,7 +22,7 @@ BLOCKS = b"blocks"
 INDEX = b"index"
 _INDEX_KEY = b"i"
 COMMIT_KEY = b"commit"
-_LAST_KEY = b"last block"
+LAST_KEY = b"last block"
 _NUMBER = struct.Struct(">Q")
 _COMMIT = struct.Struct(">Q16s")
 
@@ -83,7 +83,7 @@ class LmdbRead:
             yield number, len(data)
 
     def last_block(self) -> int:
-        stored = self.get(Table.META, _LAST_KEY)
+        stored = self.get(Table.META, LAST_KEY)
         return _number(stored) if stored else 0
 
     def row(self, prefix: bytes) -> bytes | None:
@@ -146,8 +146,11 @@ class LmdbWrite(LmdbRead):
         number = self.last_block() + 1
         if not self._txn.put(_NUMBER.pack(number), data, db=self._store.block_table, append=True):
             raise DamageError(f"LMDB refused block {number}: a higher one is there", hint="run `icc-store verify`")
-        self._txn.put(_LAST_KEY, _NUMBER.pack(number), db=self._store.tables[Table.META])
+        self._txn.put(LAST_KEY, _NUMBER.pack(number), db=self._store.tables[Table.META])
         return number
+
+    def replace_block(self, number: int, data: bytes) -> None:
+        self._txn.put(_NUMBER.pack(number), data, db=self._store.block_table)
 
     def delete_block(self, number: int) -> bool:
         return bool(self._txn.delete(_NUMBER.pack(number), db=self._store.block_table))

@@ -73,6 +73,9 @@ class MemoryTransaction:
         self._state.blocks[self._state.last] = data
         return self._state.last
 
+    def replace_block(self, number: int, data: bytes) -> None:
+        self._state.blocks[number] = data
+
     def delete_block(self, number: int) -> bool:
         return self._state.blocks.pop(number, None) is not None
 
@@ -102,6 +105,7 @@ class MemoryStore:
     """Every write works on a copy that replaces the state when it ends well."""
 
     small_value = 2000
+    newest = None
 
     def __init__(self) -> None:
         self._state = _State()

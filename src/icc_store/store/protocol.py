@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from icc_store.store.newest_blocks import NewestBlocks
+
 
 class Table(StrEnum):
     """The small tables. All but META and COPIES are derived and can be rebuilt from the blocks."""
@@ -60,6 +62,9 @@ class WriteTransaction(ReadTransaction, Protocol):
     def append_block(self, data: bytes) -> int:
         """Store a block under the next number and return it. Raises DamageError when LMDB refuses."""
 
+    def replace_block(self, number: int, data: bytes) -> None:
+        """Put a block back under the number that it had. For repair alone, in a database that is not damaged itself."""
+
     def delete_block(self, number: int) -> bool:
         """Remove a block. False when there was none."""
 
@@ -85,6 +90,10 @@ class Store(Protocol):
     @property
     def small_value(self) -> int:
         """Bytes up to which a block shares its page with others; beyond, it takes whole pages."""
+
+    @property
+    def newest(self) -> NewestBlocks | None:
+        """Where second copies of the newest blocks are kept, if the repository has parity."""
 
     def read(self) -> AbstractContextManager[ReadTransaction]:
         """See the newest commit."""
