@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
     NetworkFileSystem,
     NotARepository,
+    ReadOnlyRepository,
     RepositoryExists,
     RepositoryNotFound,
 )
@@ -31,8 +35,13 @@ from icc_store.store.head import fsync_path
 from icc_store.store.lmdb_store import DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
 
+if TYPE_CHECKING:
+    from icc_store.store.lmdb_rescue import Rescued
+
 WRITE_LOCK = "write.lock"
 USE_LOCK = "use.lock"
+REPAIR_NAME = "repair.tmp"
+DAMAGED_NAME = "damaged.mdb"
 DUE_LOCK = "due.lock"
 
 _OF_UNFINISHED = frozenset((DATA_NAME, HEAD_NAME, "lock.mdb", USE_LOCK, WRITE_LOCK, WRITERS_NAME, UNFINISHED_NAME))
@@ -139,6 +148,66 @@ def open_repository(
         repository = Repository(path, header, store, clock=clock)
         stack.callback(repository.objects.renew)
         yield repository
+
+
+@dataclass
+class Repairing:
+    """A damaged repository, and a new database with what could be rescued of it."""
+
+    repository: Repository
+    """The new one. It has blocks, and nothing that is derived from them."""
+    rescued: Rescued
+    path: Path
+    _store: LmdbStore
+
+    def take_place(self) -> Path:
+        """Put the new database in the old one's place. Returns where the old one is kept."""
+        self.repository.objects.renew()
+        self._store.close()
+        temporary, data, kept = self.path / REPAIR_NAME, self.path / DATA_NAME, self.path / DAMAGED_NAME
+        fsync_path(temporary / DATA_NAME)
+        kept.unlink(missing_ok=True)
+        try:
+            os.link(data, kept)
+        except OSError:  # a file system without hard links
+            data.rename(kept)
+        os.replace(temporary / DATA_NAME, data)  # from here on the new one is there, and head is only behind
+        os.replace(temporary / HEAD_NAME, self.path / HEAD_NAME)
+        fsync_path(self.path)
+        return kept
+
+
+@contextmanager
+def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYSTEM_CLOCK) -> Iterator[Repairing]:
+    """The repository in `path`, whatever is wrong with its database, with nobody else in it while the body runs.
+
+    What is made anew is thrown away unless the body calls `take_place`.
+    Raises what `open_repository` raises, DamageError only where nothing can be read at all.
+    """
+    from icc_store.store.lmdb_rescue import rescue  # a repository is repaired once in its life, if ever
+
+    if not path.is_dir():
+        raise RepositoryNotFound(f"there is no repository at {path}", hint="name it with --repo DIR")
+    header = read_header(path)
+    _refuse_network(path)
+    if not header.writable or not os.access(path, os.W_OK):
+        raise ReadOnlyRepository(
+            f"{path} cannot be written to", hint="check its permissions, or copy it and repair that"
+        )
+    temporary = path / REPAIR_NAME
+    with ExitStack() as stack:
+        use = FileLock(path / USE_LOCK, monitor=monitor, clock=clock)
+        stack.enter_context(use.held())
+        stack.enter_context(FileLock(path / WRITE_LOCK, monitor=monitor, clock=clock).held())
+        shutil.rmtree(temporary, ignore_errors=True)  # left by a repair that was killed
+        temporary.mkdir(mode=0o700)
+        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+        rescued = rescue(path, temporary, header.repository)
+        store = LmdbStore(temporary, header.repository, FileLock(temporary / WRITE_LOCK))
+        stack.callback(store.close)
+        repository = Repository(temporary, header, store, clock=clock)
+        stack.callback(repository.objects.renew)
+        yield Repairing(repository, rescued, path, store)
 
 
 @contextmanager

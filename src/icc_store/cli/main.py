@@ -64,6 +64,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "copy": "Copy the repository, or what is new, to a second one.",
         "validate": "Check the files of a memory by its rules.",
         "verify": "Read and check everything that is stored.",
+        "repair": "Make the index and the lists of a damaged repository anew.",
         "drill": "Restore a snapshot to nowhere, and compare all of it.",
         "schedule": "Let the machine do what is due: install, show, remove.",
         "run-due": "Do what is due, and nothing else.",

@@ -1,0 +1,67 @@
+"""Reading in children that may die of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from icc_store.store.sacrifice import Give, Sacrifice
+
+At = Callable[[int], None]
+
+
+def counting(killers: frozenset[int], end: int = 20) -> Callable[[int, At, Give], None]:
+    """Gives every number, and dies of some."""
+
+    def work(position: int, at: At, give: Give) -> None:
+        for number in range(position, end):
+            at(number)
+            if number in killers:
+                os.kill(os.getpid(), signal.SIGKILL)
+            give(b"%d" % number, b"x" * number * 10_000)
+
+    return work
+
+
+@pytest.mark.parametrize("killers", [frozenset[int](), frozenset((0,)), frozenset((3, 4, 11)), frozenset((19,))])
+def test_only_what_kills_is_missing(killers: frozenset[int]) -> None:
+    """Where a child dies the next one goes on behind that, and how each died is told."""
+    readers = Sacrifice(counting(killers))
+    rows = dict(readers.rows())
+    assert set(rows) == {b"%d" % number for number in range(20) if number not in killers}
+    assert all(value == b"x" * int(key) * 10_000 for key, value in rows.items())
+    assert len(readers.problems) == len(killers)
+    assert all("SIGKILL" in problem for problem in readers.problems)
+
+
+def test_there_is_an_end_to_dying() -> None:
+    """However many positions kill, only so many children are sent."""
+    readers = Sacrifice(counting(frozenset(range(20))), children=5)
+    assert list(readers.rows()) == []
+    assert len(readers.problems) == 5
+
+
+def test_an_error_is_told() -> None:
+    """What a child raises ends the reading, and is told; what it gave before is there. It is not tried again."""
+
+    def work(_position: int, _at: At, give: Give) -> None:
+        give(b"a", b"1")
+        raise ValueError("it broke")
+
+    readers = Sacrifice(work)
+    assert list(readers.rows()) == [(b"a", b"1")]
+    assert readers.problems == ["it broke"]
+
+
+def test_no_child_is_left_behind() -> None:
+    """Who stops asking in the middle leaves neither a process nor a descriptor."""
+    before = set(os.listdir("/proc/self/fd"))
+    rows = Sacrifice(counting(frozenset(), end=100)).rows()
+    next(rows)
+    rows.close()
+    assert set(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
