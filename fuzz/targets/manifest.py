@@ -8,7 +8,7 @@ from fuzz import golden
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import Annotation, Snapshot, SnapshotRecord, Subject, combine, pack_record, unpack_record
-from icc_store.operations.manifest import manifest_of, notes_of, to_wire
+from icc_store.operations.memory.manifest import manifest_of, notes_of, to_wire
 
 ALLOWED = (DamageError,)
 

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from icc_store.operations.health import HealthOptions, check_health
     from icc_store.operations.hook import guard
     from icc_store.operations.listing import ListOptions, list_snapshots
-    from icc_store.operations.manifest import manifest_of, rebuild_manifest
     from icc_store.operations.memory.blame import BlameOptions, blame
     from icc_store.operations.memory.entity_diff import entity_diff
     from icc_store.operations.memory.entity_diff_live import entity_diff_live
     from icc_store.operations.memory.fix_indexes import fix_indexes
     from icc_store.operations.memory.history import history
+    from icc_store.operations.memory.manifest import manifest_of, rebuild_manifest
     from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
     from icc_store.operations.memory.search import SearchOptions, search
     from icc_store.operations.memory.validate import validate_directory, validate_snapshot
@@ -85,7 +85,7 @@ _HOMES = {
     "operations.memory.history": ("history",),
     "operations.hook": ("guard",),
     "operations.listing": ("ListOptions", "list_snapshots"),
-    "operations.manifest": ("manifest_of", "rebuild_manifest"),
+    "operations.memory.manifest": ("manifest_of", "rebuild_manifest"),
     "operations.memory.restore": ("MemoryRestoreOptions", "plan_memory_restore", "restore_memory"),
     "operations.resolve": ("resolve",),
     "operations.restore": ("restore",),

@@ -16,7 +16,7 @@ from icc_store.model.tree import find_entry
 from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.drill import DrillResult, drill, newest_of_each_source
-from icc_store.operations.manifest import keep_notes, manifest_of, notes_of
+from icc_store.operations.memory.manifest import keep_notes, manifest_of, notes_of
 from icc_store.operations.verify import verify
 from tests.support.damage import block_of, damage_block
 from tests.support.live import NOW, fill, new_clock, snap

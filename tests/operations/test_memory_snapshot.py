@@ -21,7 +21,7 @@ from icc_store.model.record import SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
-from icc_store.operations.manifest import manifest_of, notes_of, rebuild_manifest
+from icc_store.operations.memory.manifest import manifest_of, notes_of, rebuild_manifest
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.store.protocol import Table
 from tests.support.live import OLD, clean, contents, fill, new_clock, put, shoot, snap

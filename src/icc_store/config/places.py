@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from icc_store.entities.layout import USUAL_PLACE
+
 
 def home_directory(environ: Mapping[str, str]) -> Path:
     """`$HOME`, or what the system says about this user."""
@@ -14,7 +16,7 @@ def home_directory(environ: Mapping[str, str]) -> Path:
 
 def memory_directory(environ: Mapping[str, str]) -> Path:
     """Where the memory is that is backed up when no path is given."""
-    return home_directory(environ) / ".claude" / "memory"
+    return home_directory(environ) / USUAL_PLACE
 
 
 def config_path(environ: Mapping[str, str]) -> Path:

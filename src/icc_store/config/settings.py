@@ -22,6 +22,7 @@ from icc_store.config.places import cache_directory, expand, home_directory
 from icc_store.entities.settings import KEYS, MemorySettings, Value, parse_text, read_settings, unexpected
 from icc_store.errors import ConfigError
 from icc_store.limits import DEFAULT_LEVEL, MIB, NO_COMPRESSION
+from icc_store.operations.memory.places import has_memory_layout
 
 DEFAULT = "default"
 _MAIN_FILE = "settings.json"
@@ -107,7 +108,7 @@ def settings_for(memory: Path | None, environ: Mapping[str, str], config: Config
     values: dict[str, Value] = {}
     origins: dict[str, str] = {}
     problems: list[SettingProblem] = []
-    of_memory = memory is not None and is_memory(memory)
+    of_memory = memory is not None and has_memory_layout(memory)
     if memory is not None and of_memory:
         for file in _settings_files(memory / "config"):
             found, wrong = _read(file)
@@ -129,14 +130,9 @@ def settings_for(memory: Path | None, environ: Mapping[str, str], config: Config
     return Settings(**given, origins=origins, problems=tuple(problems), of_memory=of_memory)
 
 
-def is_memory(path: Path) -> bool:
-    """Whether a directory is a memory whose `config/` is to be read."""
-    return (path / "entities").is_dir()
-
-
 def memory_among(paths: Iterable[Path]) -> Path | None:
-    """The first of some paths that is a memory."""
-    return next((path for path in paths if is_memory(path)), None)
+    """The first of some paths that is a memory, whose `config/` is to be read."""
+    return next((path for path in paths if has_memory_layout(path)), None)
 
 
 def variable_of(key: str) -> str:

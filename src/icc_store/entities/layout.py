@@ -15,6 +15,9 @@ from functools import lru_cache
 
 ENTITY_TYPES = ("Learning", "Pattern", "Project", "Knowledge")
 TOLERATED_TYPES = ("TaskLearning",)
+USUAL_PLACE = ".claude/memory"
+"""Where the memory of a user's agent is, below the home directory."""
+
 NEVER_IN_A_MEMORY = (b"backups", b"safety")
 INDEX_NAME = b"index.json"
 _TEMPORARY = (b".tmp", b".temp", b".partial", b".swp", b"~")

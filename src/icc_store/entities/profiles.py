@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from icc_store.entities.layout import Area, place_of
+from icc_store.entities.layout import USUAL_PLACE, Area, place_of
 
 
 class RecordFormat(StrEnum):
@@ -68,7 +68,7 @@ PROFILES = (
         "icc",
         "the memory of this machine's agent",
         (frozenset((b"entities",)),),
-        homes=(("", ".claude/memory"),),
+        homes=(("", USUAL_PLACE),),
         databases=_DATABASES,
     ),
     Profile(

@@ -24,7 +24,7 @@ from icc_store.model.paths import display
 from icc_store.model.record import Snapshot, SnapshotClass, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import manifest_of
+from icc_store.operations.memory.manifest import manifest_of
 from icc_store.operations.memory.validate import validate_directory
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import Failure, RestoreOptions

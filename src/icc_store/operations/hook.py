@@ -18,7 +18,7 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.annotate import pin
-from icc_store.operations.manifest import is_complete, notes_of
+from icc_store.operations.memory.manifest import is_complete, notes_of
 from icc_store.operations.snapshot import take_snapshot
 from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult
 from icc_store.operations.verify import VerifyResult, verify

@@ -14,7 +14,7 @@ from icc_store.fs.identity import host_name
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.memory.restore import is_memory
+from icc_store.operations.memory.manifest import is_memory
 from icc_store.operations.restore_plan import RestoreOptions, RestorePlan
 from icc_store.operations.restore_planner import plan_restore
 

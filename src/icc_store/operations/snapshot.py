@@ -22,7 +22,7 @@ from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRe
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
 from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import to_wire
+from icc_store.operations.memory.manifest import to_wire
 from icc_store.operations.memory.profile_choice import choose_profile
 from icc_store.operations.memory.snapshot import MemoryRun
 from icc_store.operations.room import RoomKeeper
@@ -32,7 +32,7 @@ from icc_store.operations.snapshot_rules import rules_for
 from icc_store.version import VERSION
 
 if TYPE_CHECKING:
-    from icc_store.operations.manifest import Notes
+    from icc_store.operations.memory.manifest import Notes
     from icc_store.operations.memory.selection import LeftOut
 
 __all__ = ("SnapshotOptions", "SnapshotResult", "take_snapshot")

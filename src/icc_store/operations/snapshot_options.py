@@ -12,7 +12,7 @@ from icc_store.model.record import Counters, Snapshot, SnapshotClass
 if TYPE_CHECKING:
     from icc_store.entities.findings import Finding
     from icc_store.entities.select import Selection
-    from icc_store.operations.manifest import Notes
+    from icc_store.operations.memory.manifest import Notes
     from icc_store.operations.memory.selection import LeftOut
 
 
@@ -64,7 +64,7 @@ class SnapshotResult:
     new_objects: int
     profile: str = ""
     notes: Notes | None = None
-    """What the manifest of a memory was made of (operations/manifest.py)."""
+    """What the manifest of a memory was made of (operations/memory/manifest.py)."""
     findings: tuple[Finding, ...] = ()
     """What validation found in the memory, when anything in it has changed."""
     secrets: tuple[Finding, ...] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from icc_store.entities.profiles import Profile
 from icc_store.fs.excludes import Excludes, stored_below
-from icc_store.fs.locations import never_stored
+from icc_store.operations.memory.places import never_stored
 from icc_store.operations.snapshot_options import SnapshotOptions
 
 

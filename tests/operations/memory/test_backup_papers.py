@@ -21,10 +21,10 @@ from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup, root_of, walk
 from icc_store.opening import create_repository, open_repository
-from icc_store.operations.manifest import manifest_of
 from icc_store.operations.memory.export import backup_of
 from icc_store.operations.memory.export_directory import export_directory
 from icc_store.operations.memory.import_directory import import_directory
+from icc_store.operations.memory.manifest import manifest_of
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.tar_export import ExportOptions, export_tar
 from icc_store.operations.tar_import import ImportOptions, ImportResult, import_tar

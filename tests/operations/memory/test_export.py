@@ -23,7 +23,7 @@ from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
-from icc_store.operations.memory.export import Backup, backup_of, is_memory
+from icc_store.operations.memory.export import Backup, backup_of
 from icc_store.operations.memory.export_directory import export_directory
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.tar_export import ExportOptions, ExportResult, export_tar
@@ -174,7 +174,6 @@ def test_a_snapshot_without_a_manifest_gets_one(repository: Repository) -> None:
 def test_what_is_no_memory_has_no_backup(repository: Repository) -> None:
     """A snapshot of anything else is refused, with what to do instead."""
     snapshot = take(repository, {"notes.md": b"1"})
-    assert not is_memory(repository, snapshot)
     with pytest.raises(UsageError, match="of no memory"):
         backup_of(repository, snapshot)
 

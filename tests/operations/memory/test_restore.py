@@ -14,8 +14,8 @@ from icc_store.entities.path_map import parse_path_map
 from icc_store.errors import PathNotInSnapshot, ReadOnlyRepository, UsageError
 from icc_store.model.record import SnapshotClass
 from icc_store.opening import create_repository, open_repository
-from icc_store.operations.manifest import manifest_of
-from icc_store.operations.memory.restore import MemoryRestoreOptions, is_memory, plan_memory_restore
+from icc_store.operations.memory.manifest import is_memory, manifest_of
+from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore
 from icc_store.operations.memory.restore_choice import Choice
 from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from tests.support.compare import facts

@@ -126,7 +126,8 @@ def _backup(
     context: Context, repository: Repository, found: Snapshot, paths: tuple[str, ...], given: dict[str, Any]
 ) -> Backup | None:
     """What makes it a backup; None where the bare tree is wanted, or all there is."""
-    from icc_store.operations.memory.export import backup_of, is_memory
+    from icc_store.operations.memory.export import backup_of
+    from icc_store.operations.memory.manifest import is_memory
 
     if given["directory"] is None and (given["plain"] or paths or not is_memory(repository, found)):
         if given["file"] == _NO_VALUE:

@@ -8,7 +8,7 @@ from icc_store.cli.command import Command, snapshot_argument, source_option
 from icc_store.cli.context import Context
 from icc_store.cli.output import to_json
 from icc_store.errors import NotFoundError, PartialResult
-from icc_store.operations.manifest import manifest_of, notes_of, rebuild_manifest
+from icc_store.operations.memory.manifest import manifest_of, notes_of, rebuild_manifest
 from icc_store.operations.resolve import resolve
 
 DOCUMENT = {

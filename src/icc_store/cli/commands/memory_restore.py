@@ -56,7 +56,7 @@ def command(context: Context, /, snapshot: str, *, listed: bool, dry_run: bool, 
 
 def _of_a_memory(context: Context, snapshot: str, memory: Path) -> str:
     """The id of the snapshot that is meant. Raises UsageError for one of something else, which would replace it."""
-    from icc_store.operations.memory.restore import is_memory
+    from icc_store.operations.memory.manifest import is_memory
     from icc_store.operations.resolve import resolve
 
     with context.open(readonly=True) as repository:

@@ -95,7 +95,8 @@ def command(
     A memory becomes what it was: every file is compared and read back, and `icc-store rollback` undoes it. Chosen
     entities are merged into what is there. Every snapshot is complete, also one taken with --incremental.
     """
-    from icc_store.operations.memory.restore import is_memory, is_safe_by_default
+    from icc_store.operations.memory.manifest import is_memory
+    from icc_store.operations.memory.restore import is_safe_by_default
 
     target = given["target"]
     about = os.fsencode(os.path.abspath(target or paths[0])) if target or paths else None

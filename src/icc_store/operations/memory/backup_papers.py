@@ -22,7 +22,7 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import is_complete, keep_notes, notes_of, notes_of_survey, profile_of
+from icc_store.operations.memory.manifest import is_complete, keep_notes, notes_of, notes_of_survey, profile_of
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.survey import read_facts, survey
 from icc_store.operations.resolve import check_name

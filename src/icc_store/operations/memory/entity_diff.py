@@ -27,7 +27,7 @@ from icc_store.model.walk import root_of
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.changes import EVERYTHING, DiffOptions
 from icc_store.operations.diff import is_held
-from icc_store.operations.manifest import profile_of
+from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.stored_records import Reading, by_id, content_key, read_stored
 from icc_store.operations.placement import Scope
 

@@ -18,8 +18,8 @@ from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.changes import EVERYTHING, Change, ChangeKind, DiffOptions
 from icc_store.operations.diff_live import diff_live
-from icc_store.operations.manifest import profile_of
 from icc_store.operations.memory.entity_diff import Contents, EntityDiff, FilePair, pair_up, stored_contents
+from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.stored_records import MAX_RECORD_FILE, TOO_LARGE, Reading, as_records
 from icc_store.operations.placement import live_root
 

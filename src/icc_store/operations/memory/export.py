@@ -26,8 +26,8 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import Found, root_of, walk
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import backup_id, manifest_of, notes_of_survey, profile_of, to_wire
 from icc_store.operations.memory.file_facts import KnownFacts
+from icc_store.operations.memory.manifest import backup_id, manifest_of, notes_of_survey, profile_of, to_wire
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.survey import Survey, read_facts, survey
 from icc_store.operations.tar_export import Wrapping
@@ -63,14 +63,9 @@ class Backup:
         return Wrapping(self.name.encode(), self.own_files)
 
 
-def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
-    """Whether a snapshot is of a memory that has this form of backup. Raises DamageError when its root is gone."""
-    return profile_of(repository, snapshot).is_icc
-
-
 def backup_of(repository: Repository, snapshot: Snapshot, *, monitor: Monitor = SILENT) -> Backup:
-    """Listing and manifest of a snapshot. Raises UsageError when it is of no memory."""
-    if not is_memory(repository, snapshot):
+    """Listing and manifest of a snapshot. Raises UsageError when it is of no memory, DamageError without its root."""
+    if not profile_of(repository, snapshot).is_icc:
         raise UsageError(
             f"snapshot {snapshot.id.hex()[:12]} is of no memory that has a form for its backups",
             hint="export it as a plain tar, or restore it",

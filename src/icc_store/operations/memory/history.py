@@ -11,9 +11,9 @@ from icc_store.entities.record import Record
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import profile_of
 from icc_store.operations.memory.history_subject import Subject, find_subject
 from icc_store.operations.memory.history_trace import State, trace
+from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.timeline import timeline
 from icc_store.operations.tree_search import TreesOnce
 

@@ -1,12 +1,12 @@
-"""Which memories a machine has, and which profile a snapshot of a directory is taken with."""
+"""Which profile a snapshot of a directory is taken with."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from icc_store.entities.profiles import BY_NAME, GENERIC, PROFILES, Profile, recognise, usual_places
+from icc_store.entities.profiles import BY_NAME, GENERIC, Profile, recognise
 from icc_store.errors import SourceError, UsageError
 
 
@@ -34,8 +34,3 @@ def choose_profile(paths: Sequence[Path], name: str, *, single: bool) -> Profile
             hint="name another directory, or another --profile",
         )
     return found
-
-
-def known_memories(home: Path, environ: Mapping[str, str]) -> list[tuple[Profile, Path]]:
-    """The memories that are on this machine where their tools keep them, the default one first."""
-    return [(profile, path) for profile in PROFILES for path in usual_places(profile, home, environ) if path.is_dir()]

@@ -20,7 +20,7 @@ from icc_store.model.paths import join
 from icc_store.model.tree import Objects
 from icc_store.operations.memory.path_order import files_by_path
 
-ENTITIES = b"entities"
+_ENTITIES = b"entities"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Source:
     def entities(self) -> Iterator[bytes]:
         """Stored paths of the entities, in no order."""
         rule = self._excludes.within(b"")
-        waiting = self._start() if rule is None or not rule(ENTITIES, stat.S_IFDIR, 0) else []
+        waiting = self._start() if rule is None or not rule(_ENTITIES, stat.S_IFDIR, 0) else []
         while waiting:
             directory = waiting.pop()
             try:
@@ -83,7 +83,7 @@ class Source:
                     yield path
 
     def _start(self) -> list[bytes]:
-        return [] if self._excludes.leaves_out(ENTITIES, is_directory=True) else [ENTITIES]
+        return [] if self._excludes.leaves_out(_ENTITIES, is_directory=True) else [_ENTITIES]
 
     def _directories(self, directory: bytes, names: list[bytes]) -> Iterator[bytes]:
         """Stored paths of those that are directories, of names that are not like a file's."""

@@ -23,13 +23,13 @@ from icc_store.entities.findings import Finding
 from icc_store.entities.json_text import NotJson
 from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, place_of
 from icc_store.entities.path_map import NO_MAP, PathMap, TwoNamesBecomeOne, rewrite_paths
-from icc_store.errors import DamageError, UsageError
+from icc_store.errors import UsageError
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import profile_of
 from icc_store.operations.memory.live import read_live, replace_live
 from icc_store.operations.memory.path_order import files_by_path
+from icc_store.operations.memory.places import has_memory_layout
 from icc_store.operations.memory.restore_check import check_backup, compare, look_over, read_back
 from icc_store.operations.memory.restore_choice import EVERYTHING, Choice, chosen_paths, lying_elsewhere
 from icc_store.operations.memory.survey import Survey
@@ -104,16 +104,6 @@ class MemoryRestoreResult:
     """What it finds in the snapshot; None of a restore without a safety copy, which does not look."""
 
 
-def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
-    """Whether a snapshot is of a memory whose entities are known: by its profile, or by its layout."""
-    record = snapshot.record
-    whole = record.root_entry is not None or record.kind is SnapshotClass.IMPORT
-    try:
-        return whole and profile_of(repository, snapshot).is_icc
-    except DamageError:
-        return False  # its root cannot be read: restoring it as files says so
-
-
 def plan_memory_restore(
     repository: Repository,
     snapshot: Snapshot,
@@ -155,7 +145,7 @@ def is_safe_by_default(repository: Repository, snapshot: Snapshot, target: Path 
     home = placement_of(repository.objects, snapshot.record).root
     if target is None or (home is not None and os.path.realpath(home) == os.path.realpath(target)):
         return True
-    return (target / "entities").is_dir() or (not target.is_file() and not holds_anything(target))
+    return has_memory_layout(target) or (not target.is_file() and not holds_anything(target))
 
 
 def _check(snapshot: Snapshot, options: MemoryRestoreOptions) -> None:

@@ -24,8 +24,9 @@ from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.operations.manifest import notes_of
+from icc_store.operations.memory.manifest import notes_of
 from icc_store.operations.memory.path_order import files_by_path
+from icc_store.operations.memory.places import has_memory_layout
 from icc_store.operations.memory.survey import Survey, survey
 from icc_store.operations.memory.validate import validate_directory
 from icc_store.operations.restore_plan import Failure
@@ -96,7 +97,7 @@ def compare(backup: Survey, snapshot: Snapshot, restored: Restored) -> list[Fail
 
 def look_over(target: Path, *, monitor: Monitor) -> tuple[dict[str, int], tuple[Finding, ...]]:
     """Entities by type in a live memory, and what validation finds in it; nothing where there are no entities."""
-    if not (target / "entities").is_dir():
+    if not has_memory_layout(target):
         return {}, ()
     found = validate_directory(target, "icc", monitor=monitor)
     return {kind: number for kind, number in sorted(found.entities.items()) if number}, found.findings

@@ -19,7 +19,7 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.tree import Objects
 from icc_store.monitor import SILENT, Monitor
-from icc_store.operations.manifest import profile_of
+from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.search_text import Passage, Text
 from icc_store.operations.memory.stored_records import (
     MAX_RECORD_FILE,

@@ -20,8 +20,8 @@ from icc_store.model.paths import display
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Rehearsal, Run
 from icc_store.monitor import Monitor
-from icc_store.operations.manifest import Notes, failed_notes, is_complete, notes_of, notes_of_survey
 from icc_store.operations.memory.file_facts import Check, FileFacts
+from icc_store.operations.memory.manifest import Notes, failed_notes, is_complete, notes_of, notes_of_survey
 from icc_store.operations.memory.recount import Source, differences
 
 _SAME_FOR_THE_SAME_TREE = ("profile", "version", "entities", "digest", "findings")

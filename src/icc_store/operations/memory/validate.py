@@ -23,7 +23,7 @@ from icc_store.model.repository import Repository
 from icc_store.model.walk import Found, root_of, walk
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.contents import read_file
-from icc_store.operations.manifest import profile_of
+from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.profile_choice import choose_profile
 from icc_store.operations.memory.validate_files import FileChecks, Pieces, make_checks
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from icc_store.clock import SECOND_NS, utc_text
 from icc_store.entities.findings import Finding, count
 from icc_store.entities.layout import ENTITY_TYPES
 from icc_store.entities.profiles import BY_NAME, GENERIC, Profile, recognise
-from icc_store.errors import UsageError
-from icc_store.model.record import Snapshot, SnapshotRecord, Subject
+from icc_store.errors import DamageError, UsageError
+from icc_store.model.record import Snapshot, SnapshotClass, SnapshotRecord, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.tree import tree_entries
 from icc_store.monitor import SILENT, Monitor
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 Notes = dict[str, Any]
 
 _MEGABYTE = 1_000_000
-_NS = 1_000_000_000
 _NS_PER_MS = 1_000_000
 _LISTED_FAILURES = 20
 _KEYS = {
@@ -158,10 +158,9 @@ def manifest_of(snapshot: Snapshot) -> dict[str, Any] | None:
     if notes is None or not is_complete(notes):
         return None
     record = snapshot.record
-    taken = datetime.fromtimestamp(record.time_ns // _NS, UTC)
     return {
         "backup_id": backup_id(record),
-        "created_at": taken.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "created_at": utc_text(record.time_ns),
         "backup_name": record.name,
         "system_version": notes.get("version", ""),
         "total_entities": sum(notes["entities"].values()),
@@ -178,7 +177,7 @@ def manifest_of(snapshot: Snapshot) -> dict[str, Any] | None:
 
 def backup_id(record: SnapshotRecord) -> str:
     """What a memory system calls this backup: `backup-YYYYMMDD-HHMMSS`, in UTC."""
-    return datetime.fromtimestamp(record.time_ns // _NS, UTC).strftime("backup-%Y%m%d-%H%M%S")
+    return datetime.fromtimestamp(record.time_ns // SECOND_NS, UTC).strftime("backup-%Y%m%d-%H%M%S")
 
 
 def _ours(snapshot: Snapshot, notes: Notes) -> dict[str, Any]:
@@ -226,9 +225,19 @@ def keep_notes(repository: Repository, snapshot: Snapshot, notes: Notes) -> None
 
 
 def profile_of(repository: Repository, snapshot: Snapshot) -> Profile:
-    """The profile that a snapshot was taken with, or that its root directory looks like."""
+    """The profile that a snapshot was taken with, or that its root directory looks like. Raises DamageError."""
     notes: Mapping[str, Any] = notes_of(snapshot) or {}
     known = BY_NAME.get(str(notes.get("profile", "")))
     if known is not None:
         return known
     return recognise([entry.name for entry, _ in tree_entries(repository.objects, snapshot.record.root)])
+
+
+def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
+    """Whether a snapshot is of one memory of the icc layout, as a whole; not when its root cannot be read."""
+    record = snapshot.record
+    whole = record.root_entry is not None or record.kind is SnapshotClass.IMPORT
+    try:
+        return whole and profile_of(repository, snapshot).is_icc
+    except DamageError:
+        return False  # whoever takes it for files is told of the damage

@@ -1,4 +1,4 @@
-"""profile_choice: the memories of this machine, and what a backup of them leaves out."""
+"""places: where memories are, and what a backup of them leaves out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import pytest
 
 from icc_store.entities.profiles import BY_NAME
 from icc_store.fs.excludes import Excludes
-from icc_store.fs.locations import default_memory
-from icc_store.operations.memory.profile_choice import known_memories
+from icc_store.operations.memory.places import default_memory, known_memories, never_stored
 
 
 def test_nothing_here(tmp_path: Path) -> None:
@@ -67,3 +66,20 @@ def test_what_is_made_again_is_skipped(tmp_path: Path) -> None:
     assert excludes.leaves_out(b"shell-snapshots/x.sh", False)
     assert excludes.leaves_out(b"plugins/cache/x", False)
     assert not excludes.leaves_out(b"projects/p/memory/cache/MEMORY.md", False)
+
+
+def test_backups_are_no_part_of_a_memory(tmp_path: Path) -> None:
+    """Backups and safety copies stay out of a backup of their memory, and of every directory above it."""
+    memory = default_memory(tmp_path)
+    memory.mkdir(parents=True)
+    assert never_stored(memory, tmp_path) == [b"backups", b"safety"]
+    assert never_stored(tmp_path, tmp_path) == [b".claude/memory/backups", b".claude/memory/safety"]
+
+
+def test_directories_of_that_name_elsewhere_are_kept(tmp_path: Path) -> None:
+    """Only a directory with a memory's layout is treated as one."""
+    other = tmp_path / "other"
+    (other / "backups").mkdir(parents=True)
+    assert never_stored(other, tmp_path) == []
+    (other / "entities").mkdir()
+    assert never_stored(other, tmp_path) == [b"backups", b"safety"]
