@@ -137,7 +137,7 @@ def test_a_report_that_cannot_be_written(program: Run, tmp_path: Path, monkeypat
     break_at(monkeypatch, lambda data: ValueError("oops"))
     done = program("snapshot", tmp_path / "source", "--rehash")
     assert done.code == 1
-    assert "internal error: ValueError: oops" in done.err
+    assert "internal error: ValueError (" in done.err
 
 
 def test_a_directory_of_somebody_else(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from icc_store import errors
+from icc_store.cli.harmless import harmless
 from icc_store.errors import DiskFull, IccStoreError, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def report(problem: BaseException, context: Context) -> int:
         if context.settings.verbose:
             import traceback  # only for a failure that somebody wants to see whole
 
-            traceback.print_exception(problem, file=context.stderr)
-        context.stderr.write("icc-store: " + " ".join(str(error).split("\n")) + "\n")
+            context.stderr.write(harmless("".join(traceback.format_exception(problem))))
+        context.stderr.write(harmless("icc-store: " + " ".join(str(error).split("\n"))) + "\n")
         context.stderr.flush()
     except OSError:
         pass  # nobody reads stderr either; the exit code still says it
@@ -70,7 +71,7 @@ def as_error(problem: BaseException) -> IccStoreError:
     if isinstance(problem, SystemExit):
         return IccStoreError("the command ended by itself", hint="this is a mistake in icc-store; please report it")
     return IccStoreError(
-        f"internal error: {type(problem).__name__}: {problem}",
+        f"internal error: {type(problem).__name__}",  # its own message may quote a file, and stderr may be a log
         hint="this is a mistake in icc-store; -v shows where, please report it",
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
+from icc_store.cli.harmless import harmless
 from icc_store.cli.settings import Settings
 from icc_store.errors import IccStoreError
 from icc_store.model.paths import display
@@ -15,9 +15,6 @@ SCHEMA = 1
 """The version of the JSON documents. It grows when a field changes its meaning or goes, not when one is added."""
 
 _LISTED_WARNINGS = 20
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Control characters, but for tab and line feed."""
 
 Document = dict[str, Any]
 
@@ -102,7 +99,8 @@ class Output:
         self._clear()
         shown = warnings if self._settings.verbose else warnings[:_LISTED_WARNINGS]
         for path, message in shown:
-            self._stderr.write(f"icc-store: {display(path)}: {message}\n" if path else f"icc-store: {message}\n")
+            said = harmless(f"{display(path)}: {message}" if path else message)
+            self._stderr.write(f"icc-store: {said}\n")
         if len(shown) < len(warnings):
             more = len(warnings) - len(shown)
             self._stderr.write(f"icc-store: and {more} more (-v lists them all)\n")
@@ -136,7 +134,7 @@ class Output:
     def _lines(self, lines: Iterable[str]) -> None:
         """Text for people. A stored name or file must not give orders to their terminal."""
         for line in lines:
-            self._line(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line))
+            self._line(harmless(line))
 
     def _line(self, text: str) -> None:
         self._write(text + "\n")

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from typing import Any, TextIO
 
+from icc_store.cli.harmless import harmless
 from icc_store.cli.output import path_fields, to_json
 from icc_store.cli.settings import Settings
 from icc_store.cli.text_width import shorten
@@ -62,7 +63,7 @@ class ProgressMonitor(Monitor):
         self.clear()
 
     def _say(self, message: str) -> None:
-        self._stderr.write(f"icc-store: {message}\n")
+        self._stderr.write(f"icc-store: {harmless(message)}\n")
         self._stderr.flush()
 
 

@@ -11,6 +11,7 @@ import click
 from icc_store.cli import units
 from icc_store.cli.context import Context
 from icc_store.cli.entry_fields import type_name
+from icc_store.cli.harmless import harmless
 from icc_store.cli.memory_report import finding_fields
 from icc_store.cli.output import Document, path_fields, paths_fields
 from icc_store.cli.snapshot_fields import ROW as SNAPSHOT
@@ -89,7 +90,7 @@ def check_can_ask(context: Context) -> None:
 def ask(context: Context, plan: RestorePlan, *, elsewhere: int = 0) -> None:
     """Say what a plan would do, and raise IccStoreError unless the answer is yes."""
     context.monitor.finish()
-    context.stderr.write("".join(f"{line}\n" for line in _plan_summary(plan, elsewhere)))
+    context.stderr.write("".join(f"{harmless(line)}\n" for line in _plan_summary(plan, elsewhere)))
     if not click.confirm("go on?", err=True):
         raise IccStoreError("nothing was restored")
 

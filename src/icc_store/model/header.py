@@ -24,7 +24,9 @@ FORMAT_VERSION = 1
 _MARK = "icc-store repository"
 _CHUNKER = "fastcdc-2020"
 _ID_SIZE = 16
-_KNOWN_FEATURES: frozenset[str] = frozenset()
+PARITY = "parity"
+"""A repository with this feature keeps parity. Who does not know it must not write: what it removed could come back."""
+_KNOWN_FEATURES = frozenset((PARITY,))
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,20 @@ class Header:
         """Whether this program knows everything it must know to write."""
         return set(self.features.read_only) <= _KNOWN_FEATURES and self.chunker == _CHUNKER
 
+    @property
+    def has_parity(self) -> bool:
+        """Whether parity is kept beside the database."""
+        return PARITY in self.features.read_only
+
+    def with_parity(self, *, wanted: bool) -> Header:
+        """The same header, of a repository that keeps parity or does not."""
+        others = tuple(name for name in self.features.read_only if name != PARITY)
+        names = (*others, PARITY) if wanted else others
+        return replace(self, features=replace(self.features, read_only=names))
+
     def copy_of(self) -> Header:
-        """The header of a copy: same repository, new instance."""
-        return replace(self, instance=uuid.uuid4().bytes)
+        """The header of a copy: same repository, new instance, and no parity of its own yet."""
+        return replace(self.with_parity(wanted=False), instance=uuid.uuid4().bytes)
 
 
 def new_header() -> Header:
@@ -89,7 +102,7 @@ def publish_header(directory: Path) -> None:
 
 
 def _write(path: Path, header: Header) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(header_text(header))
         file.flush()

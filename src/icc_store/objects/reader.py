@@ -21,7 +21,10 @@ from icc_store.ids import KEY_SIZE, ObjectId
 from icc_store.limits import (
     BLOCK_CACHE_BYTES,
     FRAME_CACHE_BYTES,
+    MAX_CLOSURE_SIZE,
+    MAX_PREFIX_SIZE,
     MAX_READ_DEPTH,
+    MIB,
     READ_TXN_BYTES,
     READ_TXN_SECONDS,
 )
@@ -51,6 +54,8 @@ class ObjectReader:
         self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._blocks: OrderedDict[int, tuple[Block, int]] = OrderedDict()
         self._block_bytes = 0
+        self._decoded = 0
+        """Plain bytes of frames decoded for the object that is read now."""
 
     def __enter__(self) -> Self:
         return self
@@ -172,14 +177,15 @@ class ObjectReader:
         if cached is not None:
             self._frames.move_to_end((number, frame_number))
             return cached
-        if depth > MAX_READ_DEPTH:
-            raise BlockDamaged(f"block {number} builds on other objects without end")
         frame = block.frames[frame_number]
+        self._decoded = frame.plain_size + (self._decoded if depth else 0)
+        if depth > MAX_READ_DEPTH or self._decoded > MAX_CLOSURE_SIZE:
+            raise BlockDamaged(f"block {number} builds on other objects without end")
         try:
             if frame.codec == RAW:
                 plain = frame.stored
             else:
-                prefix = b"".join(self.base(key, frame.depth, depth + 1) for key in frame.bases)
+                prefix = self._prefix(number, frame, depth)
                 if frame.codec == ZSTD_IDS:
                     prefix += block.ids_through(frame_number)
                 plain = decompress(frame.stored, frame.plain_size, prefix)
@@ -189,6 +195,17 @@ class ObjectReader:
             raise BlockDamaged(f"block {number} holds a frame of another size than it says")
         self._remember(number, frame_number, plain)
         return plain
+
+    def _prefix(self, number: int, frame: Frame, depth: int) -> bytes:
+        """What stands before a frame. Bounded, since a hostile block names as many bases as it likes."""
+        bases: list[bytes] = []
+        size = 0
+        for key in frame.bases:
+            bases.append(self.base(key, frame.depth, depth + 1))
+            size += len(bases[-1])
+            if size > MAX_PREFIX_SIZE:
+                raise BlockDamaged(f"block {number} builds on more than {MAX_PREFIX_SIZE // MIB} MiB of other objects")
+        return b"".join(bases)
 
     def _remember(self, number: int, frame_number: int, plain: bytes) -> None:
         self._frames[number, frame_number] = plain

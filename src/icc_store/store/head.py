@@ -47,7 +47,7 @@ def parse_head(data: bytes, repository: bytes, path: Path) -> Head:
 
 def write_head(path: Path, repository: bytes, head: Head) -> None:
     """Record the last commit and wait until it is on the disk."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.pwrite(descriptor, head_bytes(repository, head), 0)
         os.fdatasync(descriptor)

@@ -36,7 +36,7 @@ class FileLock:
     @contextmanager
     def held(self, *, shared: bool = False) -> Iterator[int]:
         """Hold the lock in the body; yields the descriptor. Raises BusyError after the timeout."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             self._wait(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             if not shared:
