@@ -49,8 +49,8 @@ class NewFile:
         if self._replace or not self._linked():
             self._refuse_existing()
             self._temporary.rename(self._path)
-        os.close(self._fd)
         self._done = True
+        os.close(self._fd)  # one that fails has closed: it must not be tried again
         parent = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(parent)

@@ -202,7 +202,7 @@ class _Planner:
             try:
                 stack.descend(wire[NAME])
             except OSError as error:
-                if self._never:
+                if self._never or self._options.delete or not isinstance(error, PermissionError):
                     return self._problem(Action.BLOCKED, path, f"cannot be looked into: {error.strerror}")
                 # The writer may change its mode. Until then nobody knows what is in it, so all of it is written.
             else:

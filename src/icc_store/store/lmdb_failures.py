@@ -41,6 +41,8 @@ _OF_DAMAGE = (
 """What LMDB says of a file that is not as it wrote it. Our own use of it gives rise to none of these."""
 
 _FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+_TOO_MANY_OPEN = tuple(os.strerror(number) for number in (errno.EMFILE, errno.ENFILE))
+_FORBIDDEN = tuple(os.strerror(number) for number in (errno.EACCES, errno.EPERM))
 
 
 def room_left(file: Path) -> int:
@@ -62,6 +64,10 @@ def meaning(error: lmdb.Error, file: Path) -> IccStoreError:
         return BusyError(f"too many processes read {where} at once", hint="try again when some of them are done")
     if isinstance(error, lmdb.DiskError) or what.endswith(_FULL):
         return _full(where)
+    if what.endswith(_TOO_MANY_OPEN):
+        return IccStoreError(f"{where} cannot be opened: {what}", hint="raise `ulimit -n`, or close other programs")
+    if what.endswith(_FORBIDDEN):
+        return IccStoreError(f"{where} cannot be opened: {what}", hint="check its permissions")
     if isinstance(error, _OF_DAMAGE):
         return DamageError(f"LMDB cannot read {where}: {what}", hint="run `icc-store verify`")
     if isinstance(error, lmdb.MemoryError) or (isinstance(error, lmdb.MapFullError) and _is_large(file)):

@@ -1,0 +1,47 @@
+"""Killed and failed at chosen calls of every operation; `make test-crash` does so at all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.operations import OPERATIONS
+from tests.faults.shim import BY_NAME, FAILURES, KILLED
+from tests.faults.sweep import Task, sweep
+
+NAMES = [operation.name for operation in OPERATIONS]
+
+
+def struck(tasks: list[Task]) -> int:
+    """How many calls were struck, without anything to complain of."""
+    outcomes = list(sweep(tasks))
+    complaints = [each for outcome in outcomes for each in outcome.complaints]
+    assert not complaints, "\n".join(complaints)
+    return sum(outcome.struck.total() for outcome in outcomes)
+
+
+def test_killed_before_a_call() -> None:
+    """Nothing committed is lost, the repository opens and verifies, and the same command completes afterwards."""
+    assert struck([Task(name, KILLED, 2) for name in NAMES]) == 2 * len(NAMES)
+
+
+def test_a_call_fails() -> None:
+    """The same, and the command ends with a documented code and a message that says what it was."""
+    tasks = [
+        Task(name, FAILURES[(number + each) % len(FAILURES)], 1) for number, name in enumerate(NAMES) for each in (0, 3)
+    ]
+    assert struck(tasks) == len(tasks)
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault", "where"),
+    [
+        ("init", "killed", "/store"),  # a directory where making a repository was begun was no empty one
+        ("restore of a memory", "EMFILE once", "/memory/entities"),  # not looked into, so nothing in it was removed
+        ("export", "EIO once", ".partial"),
+        ("export", "EIO once", "/three.tar"),  # a close that failed was tried again
+        ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
+    ],
+)
+def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:
+    """Calls that this harness has found mistakes at."""
+    assert struck([Task(operation, BY_NAME[fault], where=where)])
