@@ -1,0 +1,47 @@
+"""Long lives, and the space after years: `python -m tests.age --seconds 3600`, or `make test-age SECONDS=3600`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.age.churn import live
+from tests.age.life import grow_old
+from tests.power.replay import quick_place
+
+LONGEST_LIFE = 400
+"""Days; then another life begins, from the next seed."""
+
+YEAR = 365
+ENTITIES = 250
+
+
+def main() -> int:
+    """Live until the time is over; then measure a year's space, with and without compaction."""
+    parser = argparse.ArgumentParser(prog="python -m tests.age", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60, help="how long to live; the year comes on top")
+    parser.add_argument("--seed", type=int, default=1, help="of the first life")
+    parser.add_argument("--years", type=int, default=1, help="how many years to measure the space of")
+    given = parser.parse_args()
+    until = time.monotonic() + given.seconds
+    seed, done = given.seed, Counter[str]()
+    while time.monotonic() < until:
+        with quick_place() as top:
+            lived = grow_old(top, seed, days=LONGEST_LIFE, until=until)
+        done += lived
+        print(f"age: seed {seed}: {lived['days']:,} days, every snapshot is what it was", flush=True)
+        seed += 1
+    for name, count in sorted(done.items()):
+        print(f"  {count:8,} {name}")
+    for number in range(given.years):
+        for compact in (False, True):
+            with quick_place() as top:
+                year = live(top, entities=ENTITIES, days=YEAR, compact=compact, seed=given.seed + number)
+            print(f"age: {year.days} days{', compacted each week' if compact else ''}: {year}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
