@@ -5,6 +5,7 @@
 #   make lint          lint, types and layers only
 #   make format        rewrite the code in the house format
 #   make fuzz          SECONDS=60 of each fuzz target
+#   make test-age      SECONDS=60 of repositories growing old, then the space after a year
 #   make bench         the table against restic, BorgBackup and git; takes long
 #   make bench-quick   the same on small data
 #   make docs          write docs/cli.md anew from the program
@@ -16,7 +17,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 
-.PHONY: demo test lint format fuzz bench bench-quick docs lock clean runtime dev
+.PHONY: demo test test-age lint format fuzz bench bench-quick docs lock clean runtime dev
 
 demo: runtime
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh
@@ -33,6 +34,9 @@ format: dev
 
 fuzz: dev
 	$(BIN)/python -m fuzz.run --seconds $(SECONDS)
+
+test-age: dev
+	$(BIN)/python -m tests.age --seconds $(SECONDS)
 
 bench: dev
 	$(BIN)/python -m benchmarks
