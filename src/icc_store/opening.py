@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
+    DamageError,
     NetworkFileSystem,
     NotARepository,
     ReadOnlyRepository,
@@ -29,6 +30,7 @@ from icc_store.model.header import (
     publish_header,
     read_header,
 )
+from icc_store.model.parity import second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path
@@ -143,11 +145,15 @@ def open_repository(
             use = FileLock(path / USE_LOCK, timeout=timeout, monitor=monitor, clock=clock)
             stack.enter_context(use.held(shared=not exclusive))
         lock = FileLock(path / WRITE_LOCK, timeout=timeout, monitor=monitor, clock=clock)
-        store = LmdbStore(path, header.repository, lock, readonly=readonly)
+        store = LmdbStore(path, header.repository, lock, readonly=readonly, newest=second_copies(path, header))
         stack.callback(store.close)
         repository = Repository(path, header, store, clock=clock)
         stack.callback(repository.objects.renew)
         yield repository
+        if header.has_parity and not readonly:
+            from icc_store.operations.parity import keep_up  # an optional part begins
+
+            keep_up(repository, monitor=monitor)
 
 
 @dataclass
@@ -184,7 +190,7 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
     What is made anew is thrown away unless the body calls `take_place`.
     Raises what `open_repository` raises, DamageError only where nothing can be read at all.
     """
-    from icc_store.store.lmdb_rescue import rescue  # a repository is repaired once in its life, if ever
+    from icc_store.store.lmdb_rescue import Rescued, rescue  # a repository is repaired once in its life, if ever
 
     if not path.is_dir():
         raise RepositoryNotFound(f"there is no repository at {path}", hint="name it with --repo DIR")
@@ -202,7 +208,14 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
         shutil.rmtree(temporary, ignore_errors=True)  # left by a repair that was killed
         temporary.mkdir(mode=0o700)
         stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-        rescued = rescue(path, temporary, header.repository)
+        try:
+            rescued = rescue(path, temporary, header.repository)
+        except DamageError as error:
+            if not header.has_parity:
+                raise
+            rescued = Rescued(problems=[error.message])  # parity knows all blocks, and finds those that are left
+            shutil.rmtree(temporary)
+            temporary.mkdir(mode=0o700)
         store = LmdbStore(temporary, header.repository, FileLock(temporary / WRITE_LOCK))
         stack.callback(store.close)
         repository = Repository(temporary, header, store, clock=clock)

@@ -68,7 +68,7 @@ def test_numbers_are_never_used_twice(store: Store) -> None:
 
 
 def test_a_block_is_put_back_under_its_number(store: Store) -> None:
-    """Repair replaces a damaged block and puts back a lost one; the next number is as it was."""
+    """Repair replaces a damaged block and puts back lost ones; no number is given out again."""
     with store.write() as txn:
         for data in (b"a", b"b", b"c"):
             txn.append_block(data)
@@ -79,6 +79,9 @@ def test_a_block_is_put_back_under_its_number(store: Store) -> None:
     with store.read() as txn:
         assert list(txn.blocks()) == [(1, b"whole" * 1000), (2, b"b"), (3, b"c")]
         assert txn.last_block() == 3
+    with store.write() as txn:
+        txn.replace_block(5, b"e")
+        assert txn.append_block(b"f") == 6
 
 
 def test_a_write_that_raises_leaves_nothing(store: Store) -> None:

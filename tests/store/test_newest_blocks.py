@@ -68,7 +68,7 @@ def test_removals_are_noted(store: LmdbStore, newest: NewestBlocks) -> None:
     with store.write() as txn:
         txn.append_block(b"one")
         txn.append_block(b"two")
-    newest.begin(NewestState(permille=50, covered=1, last=1, room=10_000), [(2, b"two")], ())
+    newest.begin(NewestState(permille=50, covered=1, last=2, room=10_000), [(2, b"two")], ())
     with store.write() as txn:
         txn.delete_block(1)
         txn.delete_block(2)

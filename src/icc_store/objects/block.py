@@ -28,6 +28,9 @@ VERSION = 1
 _HEADER = struct.Struct("<4sBBH16s16sII")
 HEADER_SIZE = _HEADER.size + CHECKSUM_SIZE
 REPOSITORY_ID_SIZE = 16
+_OWNER = slice(8, 24)
+UID = slice(24, 40)
+"""Where the uid stands in the bytes of a block."""
 
 RAW, ZSTD, ZSTD_IDS = 0, 1, 2
 """How a frame is stored: as it is; zstd behind its bases; zstd behind its bases and then the ids of all objects of
@@ -101,6 +104,17 @@ def encode_block(repository: bytes, frames: Sequence[Frame]) -> bytes:
 def directory_size(frame: Frame) -> int:
     """How many bytes a frame takes in its block's directory."""
     return len(pack(_directory_row(frame)))
+
+
+def stated_size(header: bytes) -> int:
+    """How long the block says it is that begins with these 64 bytes."""
+    *_, directory_size, payload_size = _HEADER.unpack_from(header)
+    return HEADER_SIZE + int(directory_size) + int(payload_size)
+
+
+def owner_of(data: bytes) -> bytes:
+    """The repository that a block names."""
+    return data[_OWNER]
 
 
 def decode_block(data: bytes, repository: bytes) -> Block:

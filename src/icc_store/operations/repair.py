@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError
@@ -24,6 +25,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block, decode_block
 from icc_store.objects.index import as_base_row, pack_row, rows_into
 from icc_store.objects.records import append_record, copies, read_copy, remove_record
+from icc_store.operations.parity_recovery import Recovery, recover
 from icc_store.operations.repair_reach import Reach
 from icc_store.operations.verify import VerifyResult, verify
 from icc_store.operations.verify_findings import reason
@@ -48,6 +50,8 @@ class RepairResult:
     lost_annotations: int
     check: VerifyResult
     """What is still wrong with the repository, with the files it concerns."""
+    parity: Recovery
+    """The blocks that came back from parity."""
 
 
 def rebuild(
@@ -55,13 +59,16 @@ def rebuild(
     listed: Collection[ObjectId],
     listed_annotations: Collection[ObjectId] = (),
     *,
+    damaged: Path | None = None,
     monitor: Monitor = SILENT,
     clock: Clock = SYSTEM_CLOCK,
 ) -> RepairResult:
     """Make index, lists and annotations from the blocks of a repository that has nothing else, and check all of it.
 
-    `listed` are the snapshots that the damaged database still named. Raises no error for what is damaged.
+    `listed` are the snapshots that the damaged database still named, `damaged` is the directory with its parity, where
+    it may have any. Raises no error for what is damaged.
     """
+    parity = Recovery() if damaged is None else recover(repository, damaged, monitor=monitor)
     task = _Rebuild(repository, monitor)
     task.index_everything()
     task.list_records()
@@ -78,6 +85,7 @@ def rebuild(
         lost_snapshots=tuple(identity for identity in listed if identity not in known),
         lost_annotations=len(set(listed_annotations) - task.annotations),
         check=check,
+        parity=parity,
     )
 
 

@@ -151,6 +151,8 @@ class LmdbWrite(LmdbRead):
 
     def replace_block(self, number: int, data: bytes) -> None:
         self._txn.put(_NUMBER.pack(number), data, db=self._store.block_table)
+        if number > self.last_block():
+            self._txn.put(LAST_KEY, _NUMBER.pack(number), db=self._store.tables[Table.META])
 
     def delete_block(self, number: int) -> bool:
         return bool(self._txn.delete(_NUMBER.pack(number), db=self._store.block_table))

@@ -75,6 +75,7 @@ class MemoryTransaction:
 
     def replace_block(self, number: int, data: bytes) -> None:
         self._state.blocks[number] = data
+        self._state.last = max(self._state.last, number)
 
     def delete_block(self, number: int) -> bool:
         return self._state.blocks.pop(number, None) is not None

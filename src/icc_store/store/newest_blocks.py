@@ -11,10 +11,15 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
+from icc_store.store.head import fsync_path
+from icc_store.store.locks import FileLock
+
+LOCK_NAME = "lock"
 
 _MAGIC = b"ICCNEW1\n"
 _STATE = struct.Struct("<8s16sQQQQQQ")
@@ -127,17 +132,23 @@ class NewestBlocks:
         temporary = self.path.with_suffix(".new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            end, last = _START, state.last
+            end = _START
             for number in removed:
                 end += _write_all(descriptor, _record(number, b""), end)
             for number, data in copies:
                 end += _write_all(descriptor, _record(number, data), end)
-                last = number
-            _write_all(descriptor, self._state_bytes(replace(state, end=end, last=last)), 0)
+            _write_all(descriptor, self._state_bytes(replace(state, end=end)), 0)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.rename(self.path)
+        fsync_path(self.path.parent)
+
+    @contextmanager
+    def renewing(self) -> Iterator[None]:
+        """In the body, be the only process that makes parity anew. Raises BusyError at once when another one does."""
+        with FileLock(self.path.with_name(LOCK_NAME), timeout=0).held():
+            yield
 
     def content(self) -> NewestContent:
         """Everything in the file that its checksums prove. Records after a damaged one are found by their mark."""

@@ -24,6 +24,8 @@ DOCUMENT = {
     "problems": "what was wrong with the database",
     "blocks": "blocks that were taken over",
     "damaged_blocks": "those among them of which nothing can be read",
+    "from_parity": "numbers of blocks that were damaged or missing, and that parity brought back",
+    "beyond_parity": "numbers of blocks that parity knows of and could not bring back",
     "indexed": "objects that snapshots need",
     "unreached": "objects in blocks that nothing needs any more; they do not come back",
     "snapshots": "snapshots that are listed now",
@@ -47,6 +49,7 @@ DOCUMENT = {
 def command(context: Context, *, dry_run: bool) -> None:
     """Make the index, the list of snapshots and the annotations anew from the blocks of a damaged repository.
 
+    Where the repository has parity, damaged blocks are brought back from it first.
     Everything is made in a new database beside the old one, which takes room for all that is stored, and takes the old
     one's place at the end; the old one is kept until you delete it. What was removed before does not come back. What
     cannot be read is named; a later snapshot of the same files stores it again.
@@ -61,10 +64,17 @@ def command(context: Context, *, dry_run: bool) -> None:
             repairing.repository,
             rescued.listed_snapshots,
             rescued.listed_annotations,
+            damaged=repairing.path,
             monitor=monitor,
             clock=context.clock,
         )
         kept = None if dry_run else repairing.take_place()
+        has_parity = repairing.repository.header.has_parity
+    if has_parity and not dry_run:
+        from icc_store.operations.parity import renew
+
+        with context.open() as repository:
+            renew(repository, after_repair=True, monitor=monitor)
     monitor.finish()
     document = _document(rescued, result, kept)
     context.output.emit("repair", document | {"dry_run": dry_run}, lambda: _lines(rescued, result, kept), summary=False)
@@ -79,6 +89,8 @@ def _document(rescued: Rescued, result: RepairResult, kept: Path | None) -> dict
     names = ("blocks", "damaged_blocks", "indexed", "unreached", "snapshots", "annotations", "lost_annotations")
     return {name: getattr(result, name) for name in names} | {
         "problems": list(rescued.problems),
+        "from_parity": list(result.parity.rebuilt),
+        "beyond_parity": list(result.parity.lost),
         "lost_snapshots": [identity.hex() for identity in result.lost_snapshots],
         "findings": [
             {
@@ -95,6 +107,12 @@ def _lines(rescued: Rescued, result: RepairResult, kept: Path | None) -> Iterato
     would = "would be " if kept is None else ""
     for problem in rescued.problems:
         yield f"the database: {problem}"
+    for name in result.parity.unreadable:
+        yield f"too damaged to be of use: {name}"
+    if result.parity.rebuilt:
+        yield f"{units.plural(len(result.parity.rebuilt), 'damaged block')} {would}brought back from parity"
+    if result.parity.lost:
+        yield f"{units.plural(len(result.parity.lost), 'damaged block')} beyond what parity can bring back"
     for identity in result.lost_snapshots:
         yield f"lost: snapshot {identity.hex()[:12]}, of which nothing is left"
     for finding in result.check.findings:

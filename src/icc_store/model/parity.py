@@ -1,0 +1,65 @@
+"""Where parity stands, and how a repository comes to have it.
+
+What tells is the header: an older program must not write to a repository with parity. What the parity is of stands in
+its own files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from icc_store.model.header import Header, read_header, write_header
+from icc_store.model.repository import Repository
+from icc_store.store.head import fsync_path
+from icc_store.store.lmdb_store import DATA_NAME
+from icc_store.store.newest_blocks import NewestBlocks, NewestState
+
+__all__ = (
+    "NewestBlocks",
+    "NewestState",
+    "begin_parity",
+    "database_file",
+    "end_parity",
+    "parity_folder",
+    "second_copies",
+)
+
+_FOLDER = "parity"
+_NEWEST = "newest"
+
+
+def parity_folder(repository: Path) -> Path:
+    """The directory of parity files in a repository's."""
+    return repository / _FOLDER
+
+
+def second_copies(path: Path, header: Header) -> NewestBlocks | None:
+    """Where second copies of the newest blocks of the repository in `path` go; None where it has no parity."""
+    return _newest(path, header) if header.has_parity else None
+
+
+def begin_parity(repository: Repository, permille: int) -> None:
+    """Let the repository have parity from now on; all of it is still to be made. Nobody else may have it open."""
+    folder = parity_folder(repository.path)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    _newest(repository.path, repository.header).begin(NewestState(permille, covered=0, last=0, room=0), (), ())
+    fsync_path(repository.path)
+    write_header(repository.path, read_header(repository.path).with_parity(wanted=True))
+
+
+def end_parity(repository: Repository) -> None:
+    """Let it have none any more. Nobody else may have it open."""
+    write_header(repository.path, read_header(repository.path).with_parity(wanted=False))
+    folder = parity_folder(repository.path)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def database_file(path: Path) -> Path:
+    """The file of a repository's database."""
+    return path / DATA_NAME
+
+
+def _newest(path: Path, header: Header) -> NewestBlocks:
+    return NewestBlocks(parity_folder(path) / _NEWEST, header.repository)

@@ -1,0 +1,177 @@
+"""The damage matrix of parity: what is damaged, how, where, up to the share and beyond it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from icc_store.clock import FixedClock
+from icc_store.errors import DamageError
+from icc_store.model.record import Snapshot, Subject
+from icc_store.opening import create_repository, open_for_repair, open_repository
+from icc_store.operations.parity import renew, turn_on
+from icc_store.operations.repair import RepairResult, rebuild
+from icc_store.operations.verify import VerifyOptions, verify
+from tests.support.live import contents, fill, snap
+from tests.support.shelf import noise, words
+
+PAGE = 4096
+PERMILLE = 50
+FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(60)} | {"large": noise(1, 3_000_000)}
+
+Versions = list[tuple[Snapshot, dict[str, bytes]]]
+Damage = Callable[[bytes, random.Random], bytes]
+
+
+def zeroed(page: bytes, chance: random.Random) -> bytes:
+    return bytes(len(page))
+
+
+def noisy(page: bytes, chance: random.Random) -> bytes:
+    return chance.randbytes(len(page))
+
+
+def flipped(page: bytes, chance: random.Random) -> bytes:
+    at = chance.randrange(len(page))
+    return page[:at] + bytes((page[at] ^ 1 << chance.randrange(8),)) + page[at + 1 :]
+
+
+@pytest.fixture(scope="module")
+def versions() -> Versions:
+    """Filled by `original`: the snapshots and what is in them."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, versions: Versions) -> Path:
+    """A repository with parity over all of it."""
+    folder = tmp_path_factory.mktemp("matrix")
+    path, clock = folder / "repository", FixedClock(1_700_000_000_000_000_000)
+    create_repository(path)
+    with open_repository(path, exclusive=True) as repository:
+        turn_on(repository, PERMILLE)
+    with open_repository(path, clock=clock) as repository:
+        files = dict(FILES)
+        for version in range(4):
+            files |= {f"d0/{number:03}": files[f"d0/{number:03}"] + b"%d" % version for number in range(0, 30, 3)}
+            fill(folder / "source", files)
+            clock.sleep(60)
+            versions.append((snap(repository, folder / "source"), dict(files)))
+        repository.annotate(versions[1][0].id, Subject.TAG, "good")
+        renew(repository)
+    return path
+
+
+@pytest.fixture
+def path(original: Path, tmp_path: Path) -> Path:
+    """A copy of it to damage."""
+    return shutil.copytree(original, tmp_path / "repository")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files whose pages count."""
+    return [path / "data.mdb", *sorted((path / "parity").glob("*.parity"))]
+
+
+def damage_pages(path: Path, numbers: list[int], how: Damage, chance: random.Random) -> None:
+    """Damage pages, counted through all files."""
+    first = 0
+    for file in files_of(path):
+        count = file.stat().st_size // PAGE
+        descriptor = os.open(file, os.O_RDWR)
+        for number in numbers:
+            if first <= number < first + count:
+                at = (number - first) * PAGE
+                os.pwrite(descriptor, how(os.pread(descriptor, PAGE, at), chance), at)
+        os.close(descriptor)
+        first += count
+
+
+def page_count(path: Path, files: int | None = None) -> int:
+    """How many pages there are in the first of the files."""
+    return sum(file.stat().st_size // PAGE for file in files_of(path)[:files])
+
+
+def repaired(path: Path) -> RepairResult:
+    """Repair, in place."""
+    with open_for_repair(path) as repairing:
+        rescued = repairing.rescued
+        result = rebuild(
+            repairing.repository, rescued.listed_snapshots, rescued.listed_annotations, damaged=repairing.path
+        )
+        repairing.take_place()
+    return result
+
+
+def assert_all_is_back(path: Path, versions: Versions) -> None:
+    """Every snapshot is there, with its annotations and the contents of all its files."""
+    with open_repository(path, readonly=True) as repository:
+        assert not verify(repository, options=VerifyOptions(mend=False)).findings
+        assert [one.id for one in repository.snapshots()] == [one.id for one, _ in versions]
+        assert repository.snapshot(versions[1][0].id).tags == ("good",)
+        for snapshot, files in versions:
+            assert contents(repository, snapshot) == files
+
+
+@pytest.mark.parametrize("how", [zeroed, noisy, flipped])
+@pytest.mark.parametrize("seed", range(4))
+def test_scattered_damage_up_to_the_share(path: Path, versions: Versions, how: Damage, seed: int) -> None:
+    """Any pages of the database and of the parity files, as many as promised, and all comes back."""
+    chance = random.Random(f"{how.__name__} {seed}")
+    total = page_count(path)
+    damage_pages(path, chance.sample(range(total), total * PERMILLE // 1000), how, chance)
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("how", [zeroed, noisy])
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.6, 0.9, 0.95])
+def test_a_stretch_of_damage_up_to_the_share(path: Path, versions: Versions, how: Damage, place: float) -> None:
+    """Damage in one piece, wherever it begins: the start of the database, the middle, the parity files."""
+    chance = random.Random(f"{how.__name__} {place}")
+    total = page_count(path)
+    first = int(place * total)
+    damage_pages(path, list(range(first, first + total * PERMILLE // 1000)), how, chance)
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.02, 0.05])
+def test_a_database_that_was_cut_off(path: Path, versions: Versions, share: float) -> None:
+    """Up to the promised share of the file may be missing at its end."""
+    file = path / "data.mdb"
+    os.truncate(file, int(file.stat().st_size * (1 - share)))
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+def test_parity_may_be_lost_as_a_whole(path: Path, versions: Versions) -> None:
+    """Without damage in the database, nothing depends on parity."""
+    for file in (path / "parity").iterdir():
+        file.write_bytes(bytes(file.stat().st_size))
+    result = repaired(path)
+    assert result.parity.unreadable == ("0000000001.parity",)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_beyond_the_share_is_named(path: Path, versions: Versions, seed: int) -> None:
+    """Too much damage is told, block by block; what is restored after it is right or refused, never wrong."""
+    chance = random.Random(seed)
+    pages = page_count(path, 1)
+    damage_pages(path, chance.sample(range(2, pages), pages // 4), noisy, chance)
+    result = repaired(path)
+    assert result.parity.lost
+    assert result.check.damaged or result.lost_snapshots
+    with open_repository(path, readonly=True) as repository:
+        for snapshot in repository.snapshots():
+            expected = next(files for one, files in versions if one.id == snapshot.id)
+            try:
+                assert contents(repository, snapshot) == expected
+            except DamageError:
+                continue
