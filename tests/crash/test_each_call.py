@@ -19,11 +19,13 @@ def struck(tasks: list[Task]) -> int:
     return sum(outcome.struck.total() for outcome in outcomes)
 
 
+@pytest.mark.slow
 def test_killed_before_a_call() -> None:
     """Nothing committed is lost, the repository opens and verifies, and the same command completes afterwards."""
     assert struck([Task(name, KILLED, 2) for name in NAMES]) == 2 * len(NAMES)
 
 
+@pytest.mark.slow
 def test_a_call_fails() -> None:
     """The same, and the command ends with a documented code and a message that says what it was."""
     tasks = [
@@ -40,6 +42,7 @@ def test_a_call_fails() -> None:
         ("export", "EIO once", ".partial"),
         ("export", "EIO once", "/three.tar"),  # a close that failed was tried again
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
+        ("import of a memory", "EMFILE once", "/backup/manifest.json"),  # stored as one of the memory's own files
     ],
 )
 def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:

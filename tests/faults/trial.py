@@ -21,8 +21,8 @@ from tests.support.live import contents
 _WORDS = {
     errno.ENOSPC: ("full", "no space", "no room"),
     errno.EIO: ("input/output error", "damage", "cannot be"),
-    errno.EMFILE: ("too many open files",),
-    errno.EACCES: ("ermission", "cannot be"),
+    errno.EMFILE: ("too many open files", "could not be read"),
+    errno.EACCES: ("ermission", "cannot be", "could not be"),
 }
 """What the message says about each error; one of them is enough."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -17,6 +18,9 @@ from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.tar_import import PLAINLY, ImportOptions, ImportResult
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_SEEN_BY_SCAN = frozenset((errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EPERM))
+"""Missing, a link, or not ours to read: the scan comes to the same. Anything else may be over by then."""
 
 
 def import_directory(
@@ -97,8 +101,11 @@ def _names(directory: bytes) -> dict[bytes, bool]:
 def _read(path: bytes, limit: int) -> bytes | None:
     try:
         fd = os.open(path, _READ)
-    except OSError:
-        return None  # a link, or not ours to read; the scan will say so
+    except OSError as error:
+        if error.errno in _SEEN_BY_SCAN:
+            return None
+        where = os.fsdecode(path)
+        raise SourceError(f"{where} cannot be read: {error.strerror}", hint="nothing was stored") from error
     with open(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
