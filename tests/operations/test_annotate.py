@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from icc_store.clock import FixedClock
 from icc_store.errors import SnapshotNotFound, UsageError
 from icc_store.ids import ObjectId
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.annotate import MAX_NOTE, TagOptions, note, pin, tag
 from tests.support.snapshots import take
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(10**18)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(10**18)
 
 
 def test_tags_come_and_go(repository: Repository) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,29 +11,15 @@ from icc_store.clock import FixedClock
 from icc_store.model.record import Snapshot, SnapshotClass, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations import cleanup
 from icc_store.operations.cleanup import CleanupOptions, CleanupResult, clean_up, forget_by_policy
 from icc_store.operations.forget import undelete
 from icc_store.operations.gc import collect
 from icc_store.operations.retention import default_policy, explicit_policy
-from tests.support.live import new_clock
 from tests.support.snapshots import take
 
 DAY = 86_400.0
 ONE = {"home": explicit_policy(keep_last=1)}
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 def some(repository: Repository, count: int, **fields: object) -> list[Snapshot]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import tracemalloc
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,6 @@ from icc_store.errors import ObjectMissing, PathNotInSnapshot, UsageError
 from icc_store.limits import MIB
 from icc_store.model.entry import Entry
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.contents import list_directory, read_file
 from tests.support.snapshots import take
 
@@ -22,10 +19,8 @@ FIFO = 0o010644
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(10**18)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(10**18)
 
 
 def test_listing(repository: Repository) -> None:

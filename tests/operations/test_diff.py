@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from icc_store.ids import KEY_SIZE
 from icc_store.model.entry import Entry
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.changes import Change, ChangeKind, DiffOptions, summarise
 from icc_store.operations.diff import diff
 from tests.support import trees
@@ -22,13 +20,6 @@ from tests.support.live import fill, put, snap
 from tests.support.snapshots import take
 
 FILES = {"a": b"a\n", "d/b": b"b\n" * 100, "d/e/c": b"", "gone/x": b"x"}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

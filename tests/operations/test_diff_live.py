@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from tests.support.ordinary import ordinarily
 from tests.support.snapshots import take
 
 FILES = {"a": b"a\n", "d/b": b"b\n" * 100, "d/e/c": b"", "gone/x": b"x", "large": bytes(range(256)) * 12_000}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

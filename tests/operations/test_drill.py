@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,23 +18,11 @@ from icc_store.operations.drill import DrillResult, drill, newest_of_each_source
 from icc_store.operations.memory.manifest import keep_notes, manifest_of, notes_of
 from icc_store.operations.verify import verify
 from tests.support.damage import block_of, damage_block
-from tests.support.live import NOW, fill, new_clock, snap
+from tests.support.live import NOW, fill, snap
 from tests.support.restoring import FILES
 from tests.support.shelf import noise
 from tests.support.small_memory import MEMORY
 from tests.support.snapshots import take
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture

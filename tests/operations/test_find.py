@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,16 +15,13 @@ from icc_store.model.entry import Entry
 from icc_store.model.record import Subject
 from icc_store.model.repository import Repository
 from icc_store.model.tree import Owners, pack_part
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.find import FindOptions, Pattern, find
 from tests.support.snapshots import take
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(10**18)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(10**18)
 
 
 def matches(pattern: str, path: str, *, ignore_case: bool = False) -> bool:

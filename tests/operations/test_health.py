@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,29 +13,17 @@ from icc_store.limits import GIB, MIB
 from icc_store.model.record import Counters, SnapshotClass, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.upkeep import KnownCopy
-from icc_store.opening import create_copy, create_repository, open_repository
+from icc_store.opening import create_copy, open_repository
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.health import Health, HealthOptions, Level, Sign, check_health, judge
 from icc_store.operations.health_facts import Facts, Growth, gather
 from icc_store.operations.schedule import Installed, Schedule, TimeOfDay
 from icc_store.operations.verify import verify
-from tests.support.live import DAY, fill, new_clock, snap
+from tests.support.live import DAY, fill, snap
 from tests.support.restoring import FILES
 from tests.support.snapshots import take
 
 ELSEWHERE = KnownCopy(Path("/elsewhere"), 1, elsewhere=True)
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture

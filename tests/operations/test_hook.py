@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,10 @@ from icc_store.opening import create_repository, open_repository
 from icc_store.operations.hook import Step, guard, snapshot_name
 from icc_store.operations.snapshot_options import SnapshotOptions
 from tests.support.damage import block_of, damage_block
-from tests.support.live import contents, fill, new_clock, snap
+from tests.support.live import contents, fill, snap
 from tests.support.ordinary import ordinarily
 from tests.support.shelf import noise
 from tests.support.small_memory import MEMORY
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("step", Step)

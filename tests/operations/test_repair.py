@@ -22,17 +22,12 @@ from icc_store.operations.repair import RepairResult, rebuild
 from icc_store.operations.verify import verify
 from icc_store.store.protocol import Table
 from tests.support import damage
-from tests.support.live import clean, contents, fill, new_clock, snap
+from tests.support.live import clean, contents, fill, snap
 from tests.support.program import Program
 from tests.support.shelf import noise, words
 
 Versions = list[tuple[Snapshot, dict[str, bytes]]]
 FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(60)} | {"large": noise(1, 3_000_000)}
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
 
 
 @pytest.fixture

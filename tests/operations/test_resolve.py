@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,6 @@ from icc_store.errors import AmbiguousSnapshot, SnapshotNotFound, UsageError
 from icc_store.model.record import SnapshotClass, SnapshotRecord, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.resolve import check_name, resolve, stored_path
 from tests.support.snapshots import take
 
@@ -37,13 +34,6 @@ class Notes(Monitor):
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock(MORNING)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 def test_latest_counts_back_through_full_snapshots(repository: Repository) -> None:

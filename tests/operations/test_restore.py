@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from icc_store.clock import FixedClock
 from icc_store.errors import PathNotInSnapshot, TargetError, UsageError
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.restore import execute
 from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from icc_store.operations.restore_planner import plan_restore
@@ -20,13 +18,6 @@ from icc_store.operations.restore_steps import planned_steps
 from tests.support.compare import assert_same, facts
 from tests.support.live import NOW, OLD, fill, on_disk, put, snap
 from tests.support.restoring import FILES, back, done
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

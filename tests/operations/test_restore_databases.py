@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from icc_store.errors import TargetError
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.restore_planner import plan_restore
@@ -19,13 +17,6 @@ from tests.support.compare import facts
 from tests.support.databases import make_database, used_database
 from tests.support.live import on_disk, put, snap
 from tests.support.restoring import back
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("wal", [True, False])

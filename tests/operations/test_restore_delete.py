@@ -6,7 +6,6 @@ import os
 import socket
 import sqlite3
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,6 @@ from tests.support.snapshots import take
 
 HERE = {1: b"", 2: stat.S_IFDIR | 0o755, 3: os.getuid(), 4: os.getgid(), 6: 0}
 """Metadata of a root directory."""
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -38,13 +38,6 @@ def clock() -> FixedClock:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
-
-
-@pytest.fixture
 def charge(tmp_path: Path) -> Charge:
     fill(tmp_path / "source", FILES)
     return Charge(tmp_path / "source", SnapshotOptions(source="home", host="here"), tmp_path / "tmp")

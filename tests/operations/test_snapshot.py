@@ -6,12 +6,10 @@ import io
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from icc_store.clock import FixedClock
 from icc_store.errors import SourceError
 from icc_store.fs.identity import default_source
 from icc_store.ids import Kind
@@ -47,18 +45,6 @@ class Listener(Monitor):
 
     def note(self, message: str) -> None:
         self.notes.append(message)
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -25,13 +25,6 @@ MANY = 2_600
 codecs.lookup("ascii")  # once a test is an ordinary user, Python itself may be out of its reach
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=new_clock()) as opened:
-        yield opened
-
-
 def stored(path: Path) -> str:
     """Where a path stands in a snapshot of several."""
     return str(path).lstrip("/")

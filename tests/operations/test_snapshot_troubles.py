@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from icc_store.limits import MIB, READ_TRIES
 from icc_store.model.entry import CHUNK, SIZE
 from icc_store.model.repository import Repository
 from icc_store.objects.encoder import Compressor, Encoder
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.verify import verify
 from tests.support.live import contents, fill, new_clock, shoot
@@ -25,13 +23,6 @@ from tests.support.shelf import noise, words
 from tests.support.troubled import Failing, Lying, Notes, Spoiling
 
 FILES = {f"d{number % 3}/{number}": words(number, 2000) for number in range(30)} | {"large": noise(1, 3 * MIB)}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=new_clock()) as opened:
-        yield opened
 
 
 # ---------------------------------------------------------------- compression

@@ -22,18 +22,13 @@ from icc_store.operations.retention import explicit_policy
 from icc_store.operations.room import RoomKeeper
 from icc_store.operations.space import clean_up_and_retry, is_full, room_report
 from icc_store.operations.verify import verify
-from tests.support.live import DAY, contents, fill, new_clock, snap
+from tests.support.live import DAY, contents, fill, snap
 from tests.support.shelf import noise
 from tests.support.small_disk import bounded_files, small_disk
 from tests.support.troubled import Notes
 
 SIZE = 6 * MIB
 KEEP_ONE = CleanupOptions({"home": explicit_policy(keep_last=1)})
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
 
 
 @pytest.fixture(params=[small_disk, bounded_files], ids=["disk", "limit"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,14 @@ from icc_store.ids import Kind
 from icc_store.limits import KIB
 from icc_store.model.record import Subject
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.stats import stats
 from icc_store.store.protocol import Table
 from tests.support.snapshots import take
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(10**18)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(10**18)
 
 
 def test_nothing(repository: Repository) -> None:

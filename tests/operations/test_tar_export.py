@@ -10,7 +10,6 @@ import stat
 import subprocess
 import tarfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +36,6 @@ FILES: Files = {
     "large": bytes(range(256)) * 12_000,
     "link": Entry(b"", stat.S_IFLNK | 0o777, target=b"a.txt", mtime_ns=MTIME),
 }
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -30,13 +30,6 @@ from tests.support.rich_tree import make_rich_tree
 from tests.support.snapshots import MTIME, take
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """A repository for many examples."""

@@ -6,7 +6,6 @@ import io
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,11 @@ from icc_store.limits import MIB
 from icc_store.model.record import Subject
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import create_repository
 from icc_store.operations.tar_export import export_tar
 from icc_store.operations.tar_import import import_tar
 from tests.support import tars
 from tests.support.snapshots import take
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def refused(repository: Repository, data: bytes, match: str) -> ArchiveError:

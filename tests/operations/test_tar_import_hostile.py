@@ -9,7 +9,6 @@ import lzma
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -26,13 +25,6 @@ from tests.support import tars
 from tests.support.snapshots import Files, take
 
 FILE = tars.member(b"a file", b"content")
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import shutil
 import stat
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,10 @@ from icc_store.model.content import content_bytes, plain_bytes
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.model.walk import Found, lookup, root_of, walk
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.snapshot import take_snapshot
 from icc_store.operations.tar_import import ImportOptions, ImportResult, import_tar
 from tests.support import tars
 from tests.support.rich_tree import make_rich_tree
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def imported(repository: Repository, data: bytes, **options: Any) -> ImportResult:

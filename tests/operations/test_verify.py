@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,27 +13,15 @@ from icc_store.limits import MIB
 from icc_store.model.checkup import next_to_verify, verified_ns
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.forget import ForgetOptions, forget
 from icc_store.operations.verify import VerifyOptions, verify
 from icc_store.operations.verify_index import RowsByBlock
-from tests.support.live import clean, fill, new_clock, snap
+from tests.support.live import clean, fill, snap
 from tests.support.shelf import noise, words
 
 STRUCTURE = VerifyOptions(structure=True)
 DAY = 86_400
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 def versions(repository: Repository, source: Path, count: int = 4) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from icc_store.clock import FixedClock
 from icc_store.errors import DamageError, RepositoryRolledBack
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.entry import Entry
@@ -18,28 +16,16 @@ from icc_store.model.repository import Repository
 from icc_store.model.tree import Owners, pack_part
 from icc_store.model.walk import lookup
 from icc_store.objects.index import pack_row
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.verify import Finding, Severity, VerifyOptions, VerifyResult, verify
 from icc_store.store.protocol import Table
 from tests.support import damage
-from tests.support.live import contents, fill, new_clock, snap
+from tests.support.live import contents, fill, snap
 from tests.support.program import Program
 from tests.support.shelf import noise, words
 
 FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(200)} | {"large": noise(1, 4_000_000)}
 READ_ONLY = VerifyOptions(mend=False)
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture

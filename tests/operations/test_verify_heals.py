@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +18,12 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.tree import TreePart, parse_tree
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.verify import Severity, VerifyOptions, verify
 from icc_store.store.protocol import Table
 from tests.support import damage
-from tests.support.live import contents, fill, new_clock, snap
+from tests.support.live import contents, fill, snap
 from tests.support.made_memories import make_memory
 from tests.support.program import Program
 from tests.support.shelf import noise, words
@@ -33,18 +32,6 @@ FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(6
 FILES |= {"large": noise(1, 4 * MIB), "in many parts": noise(2, 3 * MIB)}
 MANY = 3500
 """Names in a directory whose tree is a node over several parts."""
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from icc_store.errors import SourceError
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup, root_of, walk
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.export import backup_of
 from icc_store.operations.memory.export_directory import export_directory
 from icc_store.operations.memory.import_directory import import_directory
@@ -40,10 +39,8 @@ NAME = "backup-20261101-120000"
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(TAKEN)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(TAKEN)
 
 
 @pytest.fixture

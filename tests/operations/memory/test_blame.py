@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from icc_store.errors import PathNotInSnapshot
 from icc_store.ids import Kind
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.blame import Blame, BlameOptions, blame
 from tests.support.memories import entity, entity_path, reads
 from tests.support.snapshots import take
@@ -21,13 +19,6 @@ from tests.support.snapshots import take
 A = "Learning-a-20250601"
 PATH = entity_path(A)
 OTHER = {"entities/x": b""}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def told(found: Blame) -> list[tuple[str, Any, int]]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from icc_store.entities.changes import FieldChange, FieldChangeKind
@@ -13,7 +10,6 @@ from icc_store.ids import Kind
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.changes import DiffOptions
 from icc_store.operations.memory.entity_diff import EntityChange, EntityChangeKind, entity_diff
 from tests.support import damage
@@ -21,13 +17,6 @@ from tests.support.memories import entity, entity_path, reads
 from tests.support.snapshots import Files, take
 
 A, B, C = "Learning-a-20250601", "Pattern-b-20250601", "Project-c-20250601"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def between(repository: Repository, before: Files, after: Files) -> list[EntityChange]:

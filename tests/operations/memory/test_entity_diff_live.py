@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from tests.support.snapshots import take
 
 A, B, C, D = "Learning-a-20250601", "Pattern-b-20250601", "Project-c-20250601", "Learning-d-20250601"
 BEFORE = {entity_path(name): entity(name, n=1) for name in (A, B, C)}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 @pytest.fixture

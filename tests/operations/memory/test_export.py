@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.monitor import Monitor
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.export import Backup, backup_of
 from icc_store.operations.memory.export_directory import export_directory
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
@@ -43,10 +41,8 @@ TWELVE = {
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=FixedClock(NOON)) as opened:
-        yield opened
+def clock() -> FixedClock:
+    return FixedClock(NOON)
 
 
 @pytest.fixture

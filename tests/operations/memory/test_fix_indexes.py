@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,13 +28,6 @@ CONTENT, TAGS = "indexes/content-index.json", "indexes/tag-index.json"
 def memory(tmp_path: Path) -> Path:
     build(tmp_path / "memory", 40, seed=8)
     return tmp_path / "memory"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=new_clock()) as opened:
-        yield opened
 
 
 def _fix(repository: Repository, memory: Path) -> FixResult:

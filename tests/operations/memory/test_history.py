@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from icc_store.ids import Kind
 from icc_store.model.record import SnapshotClass, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.history import History, history
 from tests.support import damage
 from tests.support.memories import entity, entity_path, reads
@@ -22,13 +19,6 @@ from tests.support.snapshots import Files, take
 
 A, B = "Learning-a-20250601", "Learning-b-20250601"
 OTHER = {entity_path(B): entity(B)}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def take_all(repository: Repository, *states: Files) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from icc_store.model.entry import Entry
 from icc_store.model.record import Subject
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.search import Hit, HitState, SearchOptions, SearchResult, search
 from icc_store.operations.memory.search_text import Passage
 from tests.support import damage
@@ -23,13 +20,6 @@ from tests.support.memories import entity, entity_path, reads
 from tests.support.snapshots import take
 
 A, B, C = "Learning-a-20250601", "Pattern-b-20250601", "Project-c-20250601"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def look(repository: Repository, text: str, **options: object) -> SearchResult:

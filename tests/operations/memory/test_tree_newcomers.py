@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
-
-import pytest
 
 from icc_store.ids import Kind
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.tree_newcomers import TreeNewcomers
 from tests.support.memories import reads
 from tests.support.snapshots import take
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository") as opened:
-        yield opened
 
 
 def test_random_trees_agree_with_sets(repository: Repository) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from icc_store.entities.findings import Severity
 from icc_store.errors import SourceError, UsageError
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.validate import ValidationResult, validate_directory, validate_snapshot
 from tests.support.damage import lose
 from tests.support.entities import entity, place, text
-from tests.support.live import fill, new_clock, snap
+from tests.support.live import fill, snap
 from tests.support.ordinary import ordinarily
 from tests.support.trees import build_deep
 
@@ -39,13 +37,6 @@ def memory(sound: Path, tmp_path: Path) -> Path:
     """The same, to be broken."""
     shutil.copytree(sound, tmp_path / "memory")
     return tmp_path / "memory"
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=new_clock()) as opened:
-        yield opened
 
 
 def _learnings(memory: Path) -> list[Path]:

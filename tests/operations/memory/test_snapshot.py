@@ -7,12 +7,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from icc_store.clock import FixedClock
 from icc_store.entities.findings import Severity
 from icc_store.entities.select import Selection
 from icc_store.errors import BlockDamaged, DiskFull, SourceError, UsageError
@@ -20,11 +18,10 @@ from icc_store.ids import Kind
 from icc_store.model.record import SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.manifest import manifest_of, notes_of, rebuild_manifest
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.store.protocol import Table
-from tests.support.live import OLD, clean, contents, fill, new_clock, put, shoot, snap
+from tests.support.live import OLD, clean, contents, fill, put, shoot, snap
 from tests.support.shelf import noise
 from tests.support.small_memory import MEMORY, entity_file
 
@@ -32,18 +29,6 @@ RACY = 2.1
 """Seconds after which what was written is no longer read again for being young."""
 
 ENTITY, BYTES = entity_file("fact1-20250603")
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return new_clock()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, clock: FixedClock) -> Iterator[Repository]:
-    create_repository(tmp_path / "repository")
-    with open_repository(tmp_path / "repository", clock=clock) as opened:
-        yield opened
 
 
 @pytest.fixture
