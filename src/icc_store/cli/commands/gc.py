@@ -82,6 +82,10 @@ def command(context: Context, /, **given: Any) -> None:
 
             options = gc_options(context, repository, options)
         result = collect(repository, options=options, monitor=context.monitor, clock=context.clock)
+        if compact and repository.header.has_parity:
+            from icc_store.operations.parity import renew
+
+            renew(repository, everything=True, monitor=context.monitor)  # nothing of what is gone stays in it
         given_back = repository.compact() if compact else 0
     context.monitor.finish()
 
