@@ -56,7 +56,7 @@ class Report:
 
 
 def states(events: Sequence[Event], disk: Disk, *, seed: int, tries: int = 1, share: float = 1.0) -> Iterator[State]:
-    """Each state once. After each event: everything kept, everything lost, and `tries` times some of it in each way.
+    """Each state once. After each event from `start` on: everything kept, everything lost, and `tries` times some of it in each way.
 
     With a `share` below 1 as many of them are left out, by chance.
     """
@@ -67,7 +67,7 @@ def states(events: Sequence[Event], disk: Disk, *, seed: int, tries: int = 1, sh
         allowed = _allowed(marks, number)
         chance = random.Random(f"{seed} {number}")
         for name, fate in _fates(chance, tries):
-            if chance.random() >= share:
+            if number < start or chance.random() >= share:
                 continue
             image = disk.image(fate)
             identity = _identity(image, allowed)

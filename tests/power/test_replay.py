@@ -49,6 +49,16 @@ def test_a_power_failure_while_a_repository_is_made(life: Recording) -> None:
     assert not report.failures, "\n".join(report.failures)
 
 
+def test_a_power_failure_while_a_repaired_database_takes_its_place(life: Recording) -> None:
+    """The repository is the old one or the new one, never half of each."""
+    start = next(number for number, event in enumerate(life.events) if event.other.endswith("damaged.mdb"))
+    end = next(number for number in range(start, len(life.events)) if life.events[number].what is What.MARK)
+    found = states(life.events[: end + 1], Disk(life), seed=SEED, start=start, tries=4)
+    report = replay(found, seed=SEED, next_runs=0.2)
+    assert report.states.total() > 10
+    assert not report.failures, "\n".join(report.failures)
+
+
 def test_a_missing_sync_of_contents_is_found(life: Recording) -> None:
     """The replay notices if the store did not sync its pages before it commits them."""
     data = {event.inode for event in life.events if event.path.endswith("/data.mdb")}

@@ -15,10 +15,11 @@ from typing import Any
 from icc_store.clock import FixedClock
 from icc_store.model.header import HEADER_NAME, read_header
 from icc_store.model.repository import Repository
-from icc_store.opening import create_copy, create_repository, open_repository
+from icc_store.opening import create_copy, create_repository, open_for_repair, open_repository
 from icc_store.operations.annotate import TagOptions, note, pin, tag
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
+from icc_store.operations.repair import rebuild
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from tests.support.labour import files_of
 from tests.support.live import DAY, KEEP_ALL, NOW, clean, fill
@@ -80,6 +81,7 @@ class Workload:
         self.snapshot(start + 3)
         self.forget()
         self.compact()
+        self.repair()
         self.snapshot(start + 4)
         self.copy()
 
@@ -138,6 +140,15 @@ class Workload:
             collect(repository, 0)
             self.mark("promised", main=repository)
             repository.compact()
+        self.mark("promised")
+
+    def repair(self) -> None:
+        """Make everything anew that is derived from blocks, in a database that takes the old one's place."""
+        with open_for_repair(self.main, clock=self.clock) as repairing:
+            listed = repairing.rescued.listed_snapshots, repairing.rescued.listed_annotations
+            result = rebuild(repairing.repository, *listed, damaged=self.main, clock=self.clock)
+            assert not result.check.findings
+            repairing.take_place()
         self.mark("promised")
 
 
