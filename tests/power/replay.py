@@ -55,10 +55,12 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
 
-def states(events: Sequence[Event], disk: Disk, *, seed: int, tries: int = 1, share: float = 1.0) -> Iterator[State]:
-    """Each state once. After each event from `start` on: everything kept, everything lost, and `tries` times some of it in each way.
+def states(
+    events: Sequence[Event], disk: Disk, *, seed: int, start: int = 0, tries: int = 1, share: float = 1.0
+) -> Iterator[State]:
+    """Each state once. After each event: everything kept, everything lost, and `tries` times some of it in each way.
 
-    With a `share` below 1 as many of them are left out, by chance.
+    Begins at the event `start`. With a `share` below 1 the rest of them is left out, by chance.
     """
     marks = [(number, json.loads(event.data)) for number, event in enumerate(events) if event.what is What.MARK]
     met: set[bytes] = set()
