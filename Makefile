@@ -6,6 +6,7 @@
 #   make format        rewrite the code in the house format
 #   make fuzz          SECONDS=60 of each fuzz target
 #   make test-age      SECONDS=60 of repositories growing old, then the space after a year
+#   make test-crash    kill and fail the program at every call it makes to the disk; takes long
 #   make bench         the table against restic, BorgBackup and git; takes long
 #   make bench-quick   the same on small data
 #   make docs          write docs/cli.md anew from the program
@@ -17,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 
-.PHONY: demo test test-age lint format fuzz bench bench-quick docs lock clean runtime dev
+.PHONY: demo test test-age test-crash lint format fuzz bench bench-quick docs lock clean runtime dev
 
 demo: runtime
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh
@@ -31,6 +32,9 @@ lint: dev
 format: dev
 	$(BIN)/ruff check --fix-only --quiet
 	$(BIN)/ruff format
+
+test-crash: dev
+	@$(BIN)/python -m tests.faults
 
 fuzz: dev
 	$(BIN)/python -m fuzz.run --seconds $(SECONDS)
