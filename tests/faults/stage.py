@@ -12,6 +12,7 @@ import pickle
 import pkgutil
 import shutil
 import signal
+import stat
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,9 @@ import icc_store
 from icc_store.cli.main import main
 from tests.faults.shim import NOTHING, Fault, Report
 from tests.support.live import Contents, on_disk
+
+_LASTS_NOT = frozenset(("lock.mdb", "use.lock", "write.lock", "due.lock", "out"))
+"""Files whose contents mean nothing when no process is left."""
 
 PATIENCE = 60
 """Seconds after which a run counts as hanging."""
@@ -62,6 +66,11 @@ class Stage:
         """Everything as it was at the beginning."""
         shutil.rmtree(self.top)
         shutil.copytree(self._fixture, self.top, symlinks=True)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing is different from the beginning but locks, reports and what was printed."""
+        return _contents(self.top) == _contents(self._fixture)
 
     def good(self, *arguments: str | Path) -> Ran:
         """Run the program without a fault; it must succeed."""
@@ -127,6 +136,17 @@ class Stage:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(descriptor, number)
             os.close(descriptor)
+
+
+def _contents(top: Path) -> dict[str, tuple[int, bytes]]:
+    found = {}
+    for path in top.rglob("*"):
+        name, status = str(path.relative_to(top)), path.lstat()
+        if path.name in _LASTS_NOT or name.startswith("home/"):
+            continue
+        data = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
+        found[name] = (status.st_mode, data)
+    return found
 
 
 def warm_up() -> None:

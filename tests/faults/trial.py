@@ -50,7 +50,9 @@ def attempt(stage: Stage, operation: Operation, fault: Fault, number: int) -> Po
     ran = stage.run(*operation.command(stage), fault=fault, at=number)
     struck = len(ran.calls) >= number
     complaints = [*_told(ran, fault, struck=struck)]
-    for look in (_judge, _next_run):
+    # A run that failed before it changed anything has left what every run begins with.
+    looks = () if struck and ran.code > 0 and stage.untouched else (_judge, _next_run)
+    for look in looks:
         try:
             look(stage, operation, ran)
         except AssertionError as error:
