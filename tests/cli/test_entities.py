@@ -15,8 +15,8 @@ from icc_store.clock import FixedClock
 from icc_store.model.walk import lookup
 from icc_store.opening import create_repository, open_repository
 from tests.support import damage
+from tests.support.entities import brief, brief_path
 from tests.support.live import fill
-from tests.support.memories import entity, entity_path
 from tests.support.program import Program
 from tests.support.snapshots import take
 
@@ -27,21 +27,21 @@ A, B, C = "Learning-pool_timeout-20251101", "Pattern-b-20251101", "Project-c-202
 LONG = "The connection pool of the billing service runs dry when a worker is killed in a transaction. " * 5
 DAYS = (
     {
-        entity_path(A): entity(A, relevance_score=0.41, tags=["old", "db"], observations=["one"]),
-        entity_path(B): entity(B, note=LONG),
+        brief_path(A): brief(A, relevance_score=0.41, tags=["old", "db"], observations=["one"]),
+        brief_path(B): brief(B, note=LONG),
     },
     {
-        entity_path(A): entity(
+        brief_path(A): brief(
             A, relevance_score=0.7, tags=["db", "security"], observations=["one", "two words", LONG], note=LONG
         ),
-        entity_path(B, "archive"): entity(B, note=LONG),
-        entity_path(C): b'{"id": "Pro',
+        brief_path(B, "archive"): brief(B, note=LONG),
+        brief_path(C): b'{"id": "Pro',
     },
     {
-        entity_path(A): entity(
+        brief_path(A): brief(
             A, relevance_score=0.7, tags=["db", "security"], observations=["one", "two words", LONG], note="short"
         ),
-        entity_path(C): entity(C),
+        brief_path(C): brief(C),
     },
 )
 
@@ -97,8 +97,8 @@ def test_diff_of_entities(store: Program) -> None:
         "    observations +2",
         f"    +note {LONG[:69]}…",
         f"> {B}",
-        f"    from {entity_path(B)}",
-        f"    to   {entity_path(B, 'archive')}",
+        f"    from {brief_path(B)}",
+        f"    to   {brief_path(B, 'archive')}",
         f"+ {C}",
         "    not readable as an entity: not JSON: Input data was truncated",
         "",
@@ -136,7 +136,7 @@ def test_diff_of_entities_since_a_snapshot(tmp_path: Path) -> None:
     program.good("init", "-q")
     fill(tmp_path / "memory", DAYS[0])
     assert program("snapshot", tmp_path / "memory").code == 0
-    fill(tmp_path / "memory", DAYS[0] | {entity_path(A): entity(A, tags=["old", "db"])})
+    fill(tmp_path / "memory", DAYS[0] | {brief_path(A): brief(A, tags=["old", "db"])})
     out = program.good("diff", "latest", "--entities", "-q").out.splitlines()
     assert out == [f"M {A}", "    -relevance_score 0.41", "    -observations one"]
     assert program.good("diff", "latest", "--entities", "--json").document["after"] is None
@@ -145,10 +145,10 @@ def test_diff_of_entities_since_a_snapshot(tmp_path: Path) -> None:
 def test_history(store: Program) -> None:
     """Oldest first: snapshot, time, what happened, size, name; then what changed."""
     one, two, three = (identity[:8] for identity in ids(store))
-    sizes = [len(DAYS[day][entity_path(A)]) for day in range(3)]
+    sizes = [len(DAYS[day][brief_path(A)]) for day in range(3)]
     assert store.good("history", A, TZ="UTC", COLUMNS="80").out.splitlines() == [
         f"{A}  (Learning)",
-        entity_path(A),
+        brief_path(A),
         f"{one}  2026-11-01 12:00  added        {sizes[0]} B  day-0",
         f"{two}  2026-11-02 12:00  changed    {sizes[1] / 1024:.1f} KiB  day-1",
         "    relevance_score 0.41 -> 0.7",
@@ -161,8 +161,8 @@ def test_history(store: Program) -> None:
     ]
     gone = store.good("history", B, "--last", "2", TZ="UTC").out.splitlines()
     assert gone[2:] == [
-        f"{two}  2026-11-02 12:00  moved        {len(entity(B, note=LONG))} B  day-1",
-        f"    from {entity_path(B)}",
+        f"{two}  2026-11-02 12:00  moved        {len(brief(B, note=LONG))} B  day-1",
+        f"    from {brief_path(B)}",
         f"{three}  2026-11-03 12:00  removed             day-2",
         "3 versions in 3 snapshots",
     ]
@@ -259,7 +259,7 @@ def test_damage(tmp_path: Path) -> None:
     program = make(tmp_path / "repository")
     with open_repository(program.repository) as repository:
         record = repository.snapshots()[1].record
-        damage.lose(repository, lookup(repository.objects, record, entity_path(A).encode()).entry.chunk)
+        damage.lose(repository, lookup(repository.objects, record, brief_path(A).encode()).entry.chunk)
     for arguments in (("diff", "day-0", "day-1", "--entities"), ("history", A), ("search", "billing")):
         done = program(*arguments, "--json")
         assert done.code == 6, arguments

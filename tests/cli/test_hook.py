@@ -12,9 +12,9 @@ from icc_store.cli.main import run
 from icc_store.operations.hook import Step
 from tests.cli.test_commands import fields_fit
 from tests.support.live import fill
+from tests.support.memories import MEMORY
 from tests.support.ordinary import ordinarily
 from tests.support.program import Program
-from tests.support.small_memory import MEMORY
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from icc_store.version import VERSION
-from tests.support.made_memories import make_memory
+from tests.support.memories import make_memory
 from tests.support.program import Done, Program, finish
 
 FILES = Path(str(importlib.resources.files("icc_store"))) / "integrations" / "claude-code"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from icc_store.cli.main import module_name
-from tests.support.made_memories import make_memory
+from tests.support.memories import make_memory
 from tests.support.program import Done, Program
 
 

@@ -19,8 +19,8 @@ from icc_store.operations.schedule import Every
 from tests.cli.test_commands import fields_fit
 from tests.support.fake_timetables import FakeMachine
 from tests.support.live import fill
+from tests.support.memories import MEMORY
 from tests.support.program import Program, finish
-from tests.support.small_memory import MEMORY
 
 
 @pytest.fixture

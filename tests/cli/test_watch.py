@@ -15,8 +15,8 @@ import pytest
 from icc_store.cli.commands.watch import DOCUMENT
 from tests.cli.test_commands import fields_fit
 from tests.support.live import fill, within
+from tests.support.memories import MEMORY
 from tests.support.program import Program
-from tests.support.small_memory import MEMORY
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.bounded import Bounded, python
+from tests.support.memories import MEMORY
 from tests.support.program import Program
-from tests.support.small_memory import MEMORY
 
 _READ = """
 from icc_store.entities.changes import compare

@@ -19,9 +19,9 @@ from icc_store.operations.memory.manifest import keep_notes, manifest_of, notes_
 from icc_store.operations.verify import verify
 from tests.support.damage import block_of, damage_block
 from tests.support.live import NOW, fill, snap
+from tests.support.memories import MEMORY
 from tests.support.restoring import FILES
 from tests.support.shelf import noise
-from tests.support.small_memory import MEMORY
 from tests.support.snapshots import take
 
 

@@ -16,9 +16,9 @@ from icc_store.operations.hook import Step, guard, snapshot_name
 from icc_store.operations.snapshot_options import SnapshotOptions
 from tests.support.damage import block_of, damage_block
 from tests.support.live import contents, fill, snap
+from tests.support.memories import MEMORY
 from tests.support.ordinary import ordinarily
 from tests.support.shelf import noise
-from tests.support.small_memory import MEMORY
 
 
 @pytest.mark.parametrize("step", Step)

@@ -24,7 +24,7 @@ from icc_store.operations.verify import Severity, VerifyOptions, verify
 from icc_store.store.protocol import Table
 from tests.support import damage
 from tests.support.live import contents, fill, snap
-from tests.support.made_memories import make_memory
+from tests.support.memories import make_memory
 from tests.support.program import Program
 from tests.support.shelf import noise, words
 

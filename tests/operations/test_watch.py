@@ -15,8 +15,9 @@ from icc_store.opening import create_repository, open_repository
 from icc_store.operations.snapshot import take_snapshot
 from icc_store.operations.snapshot_options import SnapshotOptions
 from icc_store.operations.watch import Event, WatchOptions, watch
+from tests.support.entities import entity_file
 from tests.support.live import NOW, fill, put
-from tests.support.small_memory import MEMORY, entity_file
+from tests.support.memories import MEMORY
 
 SETTLE, LEAST = 30.0, 300.0
 

@@ -1,4 +1,4 @@
-"""Sound files of an icc memory, for tests that break them."""
+"""Entities of an icc memory: sound ones for tests that break them, and brief ones for tests that compare them."""
 
 from __future__ import annotations
 
@@ -76,3 +76,19 @@ def place(fields: Fields) -> bytes:
 def text(value: Any) -> bytes:
     """A value as a memory writes it."""
     return json.dumps(value, indent=2).encode() + b"\n"
+
+
+def entity_file(stem: str) -> tuple[str, bytes]:
+    """Where a sound entity stands, and its file."""
+    return f"entities/Learning/2025/06/Learning-{stem}.json", text(entity(stem=stem))
+
+
+def brief(identity: str, **fields: Any) -> bytes:
+    """The file of an entity that says nothing but its id, its type and what is given."""
+    kind = identity.partition("-")[0]
+    return text({"id": identity, "type": kind} | fields)
+
+
+def brief_path(identity: str, folder: str = "2025/06") -> str:
+    """Where it stands."""
+    return f"entities/{identity.partition('-')[0]}/{folder}/{identity}.json"

@@ -30,7 +30,7 @@ from icc_store.operations.tar_import import ImportOptions, ImportResult, import_
 from icc_store.operations.verify import verify
 from tests.support import tars
 from tests.support.live import contents, on_disk
-from tests.support.made_memories import make_memory, make_odd_memory
+from tests.support.memories import make_memory, make_odd_memory
 from tests.support.snapshots import take
 
 TAKEN = 1_793_534_400_123_456_789

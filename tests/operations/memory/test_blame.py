@@ -13,11 +13,12 @@ from icc_store.errors import PathNotInSnapshot
 from icc_store.ids import Kind
 from icc_store.model.repository import Repository
 from icc_store.operations.memory.blame import Blame, BlameOptions, blame
-from tests.support.memories import entity, entity_path, reads
+from tests.support.entities import brief, brief_path
+from tests.support.reads import reads
 from tests.support.snapshots import take
 
 A = "Learning-a-20250601"
-PATH = entity_path(A)
+PATH = brief_path(A)
 OTHER = {"entities/x": b""}
 
 
@@ -36,7 +37,7 @@ def test_fields_and_items(repository: Repository) -> None:
         {"score": 0.4, "context": {"role": "a"}, "tags": ["new", "y", "x"], "none": []},
         {"score": 0.5, "context": {"role": "b"}, "tags": ["y", "new", "y"], "none": []},
     ):
-        take(repository, {PATH: entity(A, **fields)})
+        take(repository, {PATH: brief(A, **fields)})
     found = blame(repository, A)
     assert told(found) == [
         ("id", A, 1),
@@ -53,22 +54,22 @@ def test_fields_and_items(repository: Repository) -> None:
 
 def test_moves_do_not_count_and_returns_do(repository: Repository) -> None:
     """What moved with the entity entered where it was; what was deleted and came back entered when it came back."""
-    take(repository, {PATH: entity(A, n=1)})
-    take(repository, {entity_path(A, "archive"): entity(A, n=1, m=1)})
+    take(repository, {PATH: brief(A, n=1)})
+    take(repository, {brief_path(A, "archive"): brief(A, n=1, m=1)})
     assert [seq for _, _, seq in told(blame(repository, A))] == [1, 1, 1, 2]
     take(repository, OTHER)
     gone = blame(repository, A)
     assert [seq for _, _, seq in told(gone)] == [1, 1, 1, 2]
     assert gone.gone is not None
     assert gone.gone.record.seq == 3
-    take(repository, {PATH: entity(A, n=1)})
+    take(repository, {PATH: brief(A, n=1)})
     assert [seq for _, _, seq in told(blame(repository, A))] == [4, 4, 4]
 
 
 def test_an_older_snapshot(repository: Repository) -> None:
     """`snapshot` blames what that snapshot has, and knows nothing of later ones."""
     for n in (1, 2, 3):
-        take(repository, {PATH: entity(A, n=n)}, name=f"day-{n}")
+        take(repository, {PATH: brief(A, n=n)}, name=f"day-{n}")
     take(repository, OTHER, name="gone")
     found = blame(repository, A, options=BlameOptions(snapshot="day-2"))
     assert told(found)[-1] == ("n", 2, 2)
@@ -78,7 +79,7 @@ def test_an_older_snapshot(repository: Repository) -> None:
 
 def test_versions_that_cannot_be_read(repository: Repository) -> None:
     """A broken version is passed over, and told of when it is the newest."""
-    for data in (entity(A, n=1), b"{", entity(A, n=1, m=1), b'{"'):
+    for data in (brief(A, n=1), b"{", brief(A, n=1, m=1), b'{"'):
         take(repository, {PATH: data})
     found = blame(repository, PATH)
     assert [seq for _, _, seq in told(found)] == [1, 1, 1, 3]
@@ -104,8 +105,8 @@ def test_lines_of_a_note(repository: Repository) -> None:
 
 def test_lines_of_an_entity(repository: Repository) -> None:
     """With `lines` the file is blamed as the text it is."""
-    take(repository, {PATH: entity(A, n=1)})
-    take(repository, {PATH: entity(A, n=2)})
+    take(repository, {PATH: brief(A, n=1)})
+    take(repository, {PATH: brief(A, n=2)})
     found = blame(repository, A, options=BlameOptions(lines=True))
     assert [(part.value, part.entered.record.seq) for part in found.parts] == [
         ("{", 1),
@@ -141,7 +142,7 @@ def test_random_fields_agree_with_a_plain_count(repository: Repository) -> None:
         rng.shuffle(tags)
         fields["tags"] = tags
         past.append(fields)
-        take(repository, {PATH: entity(A, **{name: fields[name] for name in fields if name not in ("id", "type")})})
+        take(repository, {PATH: brief(A, **{name: fields[name] for name in fields if name not in ("id", "type")})})
 
     def since(holds: list[bool]) -> int:
         return len(holds) - next((n for n, one in enumerate(reversed(holds)) if not one), len(holds)) + 1
@@ -187,7 +188,10 @@ def test_lines_agree_with_git(repository: Repository, tmp_path: Path) -> None:
 def test_contents_are_read_once(repository: Repository) -> None:
     """Twenty snapshots with two versions cost two contents."""
     for day in range(20):
-        take(repository, {PATH: entity(A, n=day // 10), "entities/Learning/other.json": entity("Learning-o", n=day)})
+        take(
+            repository,
+            {PATH: brief(A, n=day // 10), "entities/Learning/other.json": brief("Learning-o", n=day)},
+        )
     with reads(repository) as seen:
         assert told(blame(repository, A))[-1] == ("n", 1, 11)
     assert len(set(seen.of(Kind.CHUNK))) == 2

@@ -14,13 +14,13 @@ from icc_store.opening import create_repository, open_repository
 from icc_store.operations.changes import DiffOptions
 from icc_store.operations.memory.entity_diff import EntityChangeKind, entity_diff
 from icc_store.operations.memory.entity_diff_live import entity_diff_live
+from tests.support.entities import brief, brief_path
 from tests.support.live import fill, put, snap
-from tests.support.memories import entity, entity_path
 from tests.support.ordinary import ordinarily
 from tests.support.snapshots import take
 
 A, B, C, D = "Learning-a-20250601", "Pattern-b-20250601", "Project-c-20250601", "Learning-d-20250601"
-BEFORE = {entity_path(name): entity(name, n=1) for name in (A, B, C)}
+BEFORE = {brief_path(name): brief(name, n=1) for name in (A, B, C)}
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def test_it_says_what_two_snapshots_would(repository: Repository, source: Path) 
     """The directory as it is gives the same changes as a snapshot of it: added, removed, changed, moved, unreadable."""
     snapshot = snap(repository, source)
     after = {
-        entity_path(A): entity(A, n=2),
-        entity_path(B, "archive"): entity(B, n=1),
-        entity_path(C): b'{"id": ',
-        entity_path(D): entity(D),
+        brief_path(A): brief(A, n=2),
+        brief_path(B, "archive"): brief(B, n=1),
+        brief_path(C): b'{"id": ',
+        brief_path(D): brief(D),
         "note.txt": b"x",
     }
     fill(source, after)
-    (source / entity_path(A)).touch()
+    (source / brief_path(A)).touch()
     live = entity_diff_live(repository, snapshot)
     assert {(change.id, str(change.kind)) for change in live.changes} == {
         (A, "changed"),
@@ -64,8 +64,8 @@ def test_a_note_that_moved(repository: Repository, tmp_path: Path) -> None:
 def test_options(repository: Repository, source: Path) -> None:
     """A path narrows it; a file changed without a trace is found when contents are to be checked."""
     snapshot = snap(repository, source)
-    put(source / entity_path(A), entity(A, n=2))
-    put(source / entity_path(B), entity(B, n=2))
+    put(source / brief_path(A), brief(A, n=2))
+    put(source / brief_path(B), brief(B, n=2))
     assert entity_diff_live(repository, snapshot).changes == ()
     found = entity_diff_live(repository, snapshot, options=DiffOptions(content_check=True)).changes
     assert [change.id for change in found] == [A, B]
@@ -78,10 +78,10 @@ def _unreadable(place: Path) -> None:
     create_repository(place / "repository")
     with open_repository(place / "repository") as repository:
         snapshot = snap(repository, place / "source")
-        os.utime(place / "source" / entity_path(A))
-        os.chmod(place / "source" / entity_path(A), 0)
-        (place / "source" / entity_path(B)).unlink()
-        (place / "source" / entity_path(B)).mkdir()
+        os.utime(place / "source" / brief_path(A))
+        os.chmod(place / "source" / brief_path(A), 0)
+        (place / "source" / brief_path(B)).unlink()
+        (place / "source" / brief_path(B)).mkdir()
         one, two = entity_diff_live(repository, snapshot).changes
     assert (one.id, one.kind, one.problem) == (A, EntityChangeKind.CHANGED, "cannot be read: Permission denied")
     assert (two.id, two.kind) == (B, EntityChangeKind.REMOVED)

@@ -27,7 +27,7 @@ from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.tar_export import ExportOptions, ExportResult, export_tar
 from tests.support.compare import assert_same
 from tests.support.damage import lose
-from tests.support.made_memories import make_memory, make_odd_memory
+from tests.support.memories import make_memory, make_odd_memory
 from tests.support.snapshots import take
 
 NOON = 1_793_534_400_123_456_789

@@ -14,11 +14,12 @@ from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.operations.memory.history import History, history
 from tests.support import damage
-from tests.support.memories import entity, entity_path, reads
+from tests.support.entities import brief, brief_path
+from tests.support.reads import reads
 from tests.support.snapshots import Files, take
 
 A, B = "Learning-a-20250601", "Learning-b-20250601"
-OTHER = {entity_path(B): entity(B)}
+OTHER = {brief_path(B): brief(B)}
 
 
 def take_all(repository: Repository, *states: Files) -> None:
@@ -28,7 +29,7 @@ def take_all(repository: Repository, *states: Files) -> None:
 
 def at(where: str = "2025/06", **fields: Any) -> dict[str, bytes]:
     """A memory with A in it, and another entity."""
-    return OTHER | {entity_path(A, where): entity(A, **fields)}
+    return OTHER | {brief_path(A, where): brief(A, **fields)}
 
 
 def told(found: History) -> list[tuple[int, str]]:
@@ -41,11 +42,11 @@ def test_versions(repository: Repository) -> None:
     take_all(repository, OTHER, at(n=1), at(n=1), at(n=2), at(n=2, tags=["x"]), at(n=2, tags=["x"]) | {"new": b""})
     found = history(repository, A)
     assert told(found) == [(2, "added"), (4, "changed"), (5, "changed")]
-    assert (found.id, found.type, found.path, found.searched) == (A, "Learning", entity_path(A).encode(), 6)
+    assert (found.id, found.type, found.path, found.searched) == (A, "Learning", brief_path(A).encode(), 6)
     assert found.is_there
     assert [[change.field for change in version.fields] for version in found.versions] == [[], ["n"], ["tags"]]
     assert [version.size for version in found.versions] == [
-        len(at(**fields)[entity_path(A)]) for fields in ({"n": 1}, {"n": 2}, {"n": 2, "tags": ["x"]})
+        len(at(**fields)[brief_path(A)]) for fields in ({"n": 1}, {"n": 2}, {"n": 2, "tags": ["x"]})
     ]
     assert found.versions[0].mtime_ns
 
@@ -65,23 +66,23 @@ def test_moves_removal_and_return(repository: Repository) -> None:
     found = history(repository, A)
     assert told(found) == [(1, "added"), (2, "moved"), (3, "moved"), (4, "removed"), (6, "returned"), (7, "removed")]
     assert [version.moved_from for version in found.versions[1:5]] == [
-        entity_path(A).encode(),
-        entity_path(A, "archive/2025/06").encode(),
+        brief_path(A).encode(),
+        brief_path(A, "archive/2025/06").encode(),
         None,
-        entity_path(A, "2025/07").encode(),
+        brief_path(A, "2025/07").encode(),
     ]
     assert [[change.field for change in version.fields] for version in found.versions] == [[], [], ["n"], [], ["n"], []]
-    assert (found.is_there, found.path) == (False, entity_path(A, "archive").encode())
+    assert (found.is_there, found.path) == (False, brief_path(A, "archive").encode())
     assert found.versions[3].size is None
 
 
 def test_a_file_named_against_the_rules(repository: Repository) -> None:
     """The id in the file decides, not its name; a file that another entity took over is not followed."""
-    odd = OTHER | {"entities/Learning/odd.json": entity(A, n=2)}
-    taken = at("archive", n=2) | {entity_path(A): entity("Learning-x", n=9)}
+    odd = OTHER | {"entities/Learning/odd.json": brief(A, n=2)}
+    taken = at("archive", n=2) | {brief_path(A): brief("Learning-x", n=9)}
     take_all(repository, at(n=1), odd, taken)
     assert told(history(repository, A)) == [(1, "added"), (2, "moved"), (3, "moved")]
-    assert told(history(repository, entity_path(A))) == [(3, "added")]
+    assert told(history(repository, brief_path(A))) == [(3, "added")]
 
 
 def test_names(repository: Repository) -> None:
@@ -93,7 +94,7 @@ def test_names(repository: Repository) -> None:
         root_entry={1: b"", 2: 0o40755, 3: 0, 4: 0, 6: 0},
     )
     take(repository, OTHER)
-    for name in (A, entity_path(A), "/home/ada/memory/" + entity_path(A), f"./{entity_path(A)}"):
+    for name in (A, brief_path(A), "/home/ada/memory/" + brief_path(A), f"./{brief_path(A)}"):
         assert history(repository, name).id == A
     for name in ("setup", "notes/setup", "notes/setup.md"):
         assert history(repository, name).path == b"notes/setup.md"
@@ -104,7 +105,7 @@ def test_a_name_that_fits_several(repository: Repository) -> None:
     take(repository, at() | at("archive"))
     with pytest.raises(AmbiguousPath, match="2 files"):
         history(repository, A)
-    assert history(repository, entity_path(A)).path == entity_path(A).encode()
+    assert history(repository, brief_path(A)).path == brief_path(A).encode()
 
 
 def test_a_name_that_fits_nothing(repository: Repository) -> None:
@@ -138,7 +139,7 @@ def test_which_snapshots(repository: Repository) -> None:
 
 def test_versions_that_cannot_be_read(repository: Repository) -> None:
     """A truncated version says so, and the next one is compared with the last that can be read."""
-    torn = OTHER | {entity_path(A): b'{"id": "Lear'}
+    torn = OTHER | {brief_path(A): b'{"id": "Lear'}
     take_all(repository, at(n=1), torn, at(n=2), torn)
     found = history(repository, A)
     assert told(found) == [(1, "added"), (2, "changed"), (3, "changed"), (4, "changed")]
@@ -150,7 +151,7 @@ def test_a_damaged_version(repository: Repository) -> None:
     """A version whose content is lost is listed as damaged; the others are told."""
     take_all(repository, at(n=1), at(n=2), at(n=3))
     record = repository.snapshots()[1].record
-    damage.lose(repository, lookup(repository.objects, record, entity_path(A).encode()).entry.chunk)
+    damage.lose(repository, lookup(repository.objects, record, brief_path(A).encode()).entry.chunk)
     found = history(repository, A)
     assert [version.damaged for version in found.versions] == [False, True, False]
 
@@ -205,7 +206,7 @@ def test_random_histories_agree_with_a_plain_one(repository: Repository) -> None
             else:
                 memory[name] = memory[name][0], memory[name][1] + 1
         past.append(dict(memory))
-        take(repository, {entity_path(name, where): entity(name, n=n) for name, (where, n) in memory.items()})
+        take(repository, {brief_path(name, where): brief(name, n=n) for name, (where, n) in memory.items()})
     for name in names:
         expected: list[tuple[int, str]] = []
         last: tuple[str, int] | None = None
@@ -224,15 +225,15 @@ def test_random_histories_agree_with_a_plain_one(repository: Repository) -> None
 
 def test_only_what_differs_is_read(repository: Repository) -> None:
     """Of 30 snapshots of 200 entities, a history reads the versions of its entity, and each tree once."""
-    files = {entity_path(f"Learning-{n:03}", f"2025/{n % 8:02}"): entity(f"Learning-{n:03}") for n in range(200)}
-    path = entity_path("Learning-003", "2025/03")
+    files = {brief_path(f"Learning-{n:03}", f"2025/{n % 8:02}"): brief(f"Learning-{n:03}") for n in range(200)}
+    path = brief_path("Learning-003", "2025/03")
     for day in range(30):
         take(
             repository,
             files
             | {
-                path: entity("Learning-003", n=day // 10),
-                entity_path("Learning-005", "2025/05"): entity("Learning-005", n=day),
+                path: brief("Learning-003", n=day // 10),
+                brief_path("Learning-005", "2025/05"): brief("Learning-005", n=day),
             },
         )
     with reads(repository) as seen:

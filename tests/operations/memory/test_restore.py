@@ -21,7 +21,7 @@ from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from tests.support.compare import facts
 from tests.support.entities import entity, place, text
 from tests.support.live import NOW, OLD, contents, put, snap
-from tests.support.made_memories import make_odd_memory
+from tests.support.memories import make_odd_memory
 from tests.support.memory_restores import (
     ALPHA,
     BETA,

@@ -16,7 +16,8 @@ from icc_store.model.walk import lookup
 from icc_store.operations.memory.search import Hit, HitState, SearchOptions, SearchResult, search
 from icc_store.operations.memory.search_text import Passage
 from tests.support import damage
-from tests.support.memories import entity, entity_path, reads
+from tests.support.entities import brief, brief_path
+from tests.support.reads import reads
 from tests.support.snapshots import take
 
 A, B, C = "Learning-a-20250601", "Pattern-b-20250601", "Project-c-20250601"
@@ -35,23 +36,23 @@ def test_present_changed_deleted(repository: Repository) -> None:
     """For each entity: the snapshots in which it contains the text, and what became of it."""
     texts = ({A: "Pool", B: "pool", C: "-"}, {A: "the POOL", B: "-", C: "pool!"}, {A: "pool", B: "-"}, {A: "x pool"})
     for state in texts:
-        take(repository, {entity_path(name): entity(name, note=text) for name, text in state.items()})
+        take(repository, {brief_path(name): brief(name, note=text) for name, text in state.items()})
     found = look(repository, "pool")
     assert told(found) == [(A, "present", 1, 4, 4), (B, "deleted", 1, 1, 1), (C, "deleted", 2, 2, 1)]
     assert told(look(repository, "pool", deleted=True)) == told(found)[1:]
     assert found.searched == 4
-    assert (found.hits[0].type, found.hits[0].path) == ("Learning", entity_path(A).encode())
+    assert (found.hits[0].type, found.hits[0].path) == ("Learning", brief_path(A).encode())
     assert found.hits[0].passages == (Passage("note", "x pool"),)
-    take(repository, {entity_path(B): entity(B, note="-")})
+    take(repository, {brief_path(B): brief(B, note="-")})
     assert [str(hit.state) for hit in look(repository, "pool").hits] == ["deleted", "changed", "deleted"]
 
 
 def test_an_entity_that_moved(repository: Repository) -> None:
     """It is one entity, wherever it stands; moved and edited at once it is not deleted."""
-    take(repository, {entity_path(A): entity(A, note="pool")})
-    take(repository, {entity_path(A, "archive"): entity(A, note="pool")})
+    take(repository, {brief_path(A): brief(A, note="pool")})
+    take(repository, {brief_path(A, "archive"): brief(A, note="pool")})
     assert told(look(repository, "pool")) == [(A, "present", 1, 2, 2)]
-    take(repository, {entity_path(A, "archive/2025"): entity(A, note="-")})
+    take(repository, {brief_path(A, "archive/2025"): brief(A, note="-")})
     assert told(look(repository, "pool")) == [(A, "changed", 1, 2, 2)]
     assert told(look(repository, "pool", deleted=True)) == []
 
@@ -65,7 +66,7 @@ def test_where_a_text_is_found(repository: Repository) -> None:
         "done": True,
         "needleless": None,
     }
-    take(repository, {entity_path(A): entity(A, **fields)})
+    take(repository, {brief_path(A): brief(A, **fields)})
 
     def places(text: str, **options: bool) -> list[str]:
         return [passage.field for hit in look(repository, text, **options).hits for passage in hit.passages]
@@ -85,7 +86,7 @@ def test_where_a_text_is_found(repository: Repository) -> None:
 
 def test_long_values_are_shown_in_part(repository: Repository) -> None:
     """Of a long value, what stands around the text is shown; of many places, the first three."""
-    take(repository, {entity_path(A): entity(A, note="x" * 500 + "needle" + "y" * 500, tags=["needle"] * 5)})
+    take(repository, {brief_path(A): brief(A, note="x" * 500 + "needle" + "y" * 500, tags=["needle"] * 5)})
     passages = look(repository, "needle").hits[0].passages
     assert [passage.field for passage in passages] == ["note", "tags[0]", "tags[1]"]
     assert passages[0].text == "…" + "x" * 60 + "needle" + "y" * 60 + "…"
@@ -111,7 +112,7 @@ def test_notes_and_memory_servers(repository: Repository) -> None:
 
 def test_broken_entities(repository: Repository) -> None:
     """A truncated file is searched as the text it is."""
-    take(repository, {entity_path(A): b'{"id": "' + A.encode() + b'", "note": "the poo'})
+    take(repository, {brief_path(A): b'{"id": "' + A.encode() + b'", "note": "the poo'})
     (hit,) = look(repository, "the poo").hits
     assert (hit.id, hit.passages[0].field) == (A, "text[0]")
 
@@ -122,24 +123,29 @@ def test_what_was_not_looked_into(repository: Repository) -> None:
     bad = Entry(b"", 0o040755, subtree=bytes(range(32)))
     snapshot = take(
         repository,
-        {entity_path(A): entity(A, n="pool"), entity_path(B): entity(B, n="pool"), "memory.jsonl": big, "x": bad},
+        {
+            brief_path(A): brief(A, n="pool"),
+            brief_path(B): brief(B, n="pool"),
+            "memory.jsonl": big,
+            "x": bad,
+        },
     )
-    damage.lose(repository, lookup(repository.objects, snapshot.record, entity_path(B).encode()).entry.chunk)
+    damage.lose(repository, lookup(repository.objects, snapshot.record, brief_path(B).encode()).entry.chunk)
     found = look(repository, "pool")
     assert [hit.id for hit in found.hits] == [A]
     assert [path for path, _ in found.unread] == [b"memory.jsonl"]
-    assert {path for path, _ in found.damaged} == {entity_path(B).encode(), b"x"}
+    assert {path for path, _ in found.damaged} == {brief_path(B).encode(), b"x"}
 
 
 def test_options(repository: Repository) -> None:
     """Forgotten snapshots and other sources are left out; an empty text and a broken expression are refused."""
     with pytest.raises(SnapshotNotFound):
         look(repository, "x")
-    gone = take(repository, {entity_path(A): entity(A, note="pool")})
-    take(repository, {entity_path(B): entity(B, note="pool")})
+    gone = take(repository, {brief_path(A): brief(A, note="pool")})
+    take(repository, {brief_path(B): brief(B, note="pool")})
     repository.annotate(gone.id, Subject.FORGOTTEN, value=True)
     assert [hit.id for hit in look(repository, "pool").hits] == [B]
-    take(repository, {entity_path(C): entity(C, note="pool")}, source="other")
+    take(repository, {brief_path(C): brief(C, note="pool")}, source="other")
     assert [hit.id for hit in look(repository, "pool", source="other").hits] == [C]
     for text, regex in (("", False), ("(", True)):
         with pytest.raises(UsageError):
@@ -160,7 +166,7 @@ def test_random_memories_agree_with_a_plain_search(repository: Repository) -> No
             else:
                 memory[name] = rng.choice(["2025/06", "archive"]), rng.sample(words, rng.randrange(4))
         past.append({name: texts for name, (_, texts) in memory.items()})
-        take(repository, {entity_path(name, at): entity(name, tags=texts) for name, (at, texts) in memory.items()})
+        take(repository, {brief_path(name, at): brief(name, tags=texts) for name, (at, texts) in memory.items()})
     for word in words:
         expected = []
         for name in names:
@@ -173,14 +179,14 @@ def test_random_memories_agree_with_a_plain_search(repository: Repository) -> No
 
 def test_each_content_and_tree_is_read_once(repository: Repository) -> None:
     """30 snapshots of 200 entities: as many contents and trees are read as there are different ones."""
-    files = {entity_path(f"Learning-{n:03}", f"2025/{n % 8:02}"): entity(f"Learning-{n:03}") for n in range(200)}
-    changed = entity_path("Learning-003", "2025/03")
+    files = {brief_path(f"Learning-{n:03}", f"2025/{n % 8:02}"): brief(f"Learning-{n:03}") for n in range(200)}
+    changed = brief_path("Learning-003", "2025/03")
     for day in range(30):
         take(
             repository,
             files
             | {
-                changed: entity("Learning-003", n=f"day {day // 2}"),
+                changed: brief("Learning-003", n=f"day {day // 2}"),
                 "indexes/x.json": json.dumps({"day": day}).encode(),
             },
         )

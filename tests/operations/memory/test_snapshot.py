@@ -21,9 +21,10 @@ from icc_store.monitor import Monitor
 from icc_store.operations.memory.manifest import manifest_of, notes_of, rebuild_manifest
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.store.protocol import Table
+from tests.support.entities import entity_file
 from tests.support.live import OLD, clean, contents, fill, put, shoot, snap
+from tests.support.memories import MEMORY
 from tests.support.shelf import noise
-from tests.support.small_memory import MEMORY, entity_file
 
 RACY = 2.1
 """Seconds after which what was written is no longer read again for being young."""

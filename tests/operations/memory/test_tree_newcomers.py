@@ -8,7 +8,7 @@ from itertools import pairwise
 from icc_store.ids import Kind
 from icc_store.model.repository import Repository
 from icc_store.operations.memory.tree_newcomers import TreeNewcomers
-from tests.support.memories import reads
+from tests.support.reads import reads
 from tests.support.snapshots import take
 
 
