@@ -34,6 +34,9 @@ MAX_OBJECT_SIZE = 16 * MIB
 MAX_FRAME_SIZE = 32 * MIB
 """Plain bytes of a frame that a reader accepts: a bound against decompression bombs."""
 
+MAX_SCANNED_BLOCK = 2 * MAX_FRAME_SIZE
+"""Stored bytes of a block that salvage looks for. The largest that a writer makes is a frame and a little more."""
+
 MAX_OBJECTS_PER_BLOCK = 32_767
 """Positions in a block have 16 bits in an index row; the top one is kept free."""
 
@@ -48,7 +51,7 @@ MAX_READ_DEPTH = 64
 MAX_PREFIX_SIZE = 4 * MAX_FRAME_SIZE
 """Plain bytes of all bases of one frame together. zstd's window reaches no farther; a writer stays below 32 MiB."""
 
-MAX_CLOSURE_SIZE = GIB
+MAX_CLOSURE_SIZE = 256 * MIB
 """Plain bytes that a reader decodes for one object, its bases' bases and all. A writer stays below 32 MiB; two bases of
 each of 64 levels would be 2^64 frames."""
 

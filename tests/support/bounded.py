@@ -46,3 +46,28 @@ def python(source: str, *arguments: object) -> Done:
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     head = "import json, sys\nARGS = json.loads(sys.argv[1])\n"
     return bounded([sys.executable, "-c", head + source, json.dumps(arguments)], environ)
+
+
+_MANY = """
+import contextlib, io, json, os, sys
+from icc_store.cli.main import run
+done = []
+for arguments in json.loads(sys.argv[1]):
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="surrogateescape") for _ in range(2)]
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        code = run(arguments, os.environ)
+    texts = []
+    for stream in streams:
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode("utf-8", "backslashreplace"))
+    done.append([code, *texts])
+print(json.dumps(done))
+"""
+
+
+def one_after_another(program: Program, commands: list[list[str]]) -> list[Done]:
+    """Run commands of the program in one bounded process, for tests of many that each take a moment."""
+    whole = [["--repo", str(program.repository), *arguments] for arguments in commands]
+    done = bounded([sys.executable, "-c", _MANY, json.dumps(whole)], program.environ)
+    assert done.code == 0, (commands, done.code, done.err[-2000:])
+    return [Done(*each) for each in json.loads(done.out.splitlines()[-1])]

@@ -12,6 +12,7 @@ from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block, Frame, decode_block, encode_block
 from icc_store.objects.encoder import Encoder, Group, encode_frame
+from icc_store.objects.index import unpack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.writer import ObjectWriter, append_content
 from icc_store.store.memory_store import MemoryStore
@@ -47,7 +48,9 @@ class Shelf:
     def put(self, frames: Sequence[Frame]) -> int:
         """Append a block made of these very frames, with its rows; returns its number."""
         with self.store.write() as txn:
-            append_content(txn, [(encode_block(REPOSITORY, frames), frames)])
+            rows = {key: txn.row(key) for frame in frames for key in frame.bases}
+            places = {key: unpack_row(row)[1].block for key, row in rows.items() if row is not None}
+            append_content(txn, REPOSITORY, [(encode_block(REPOSITORY, frames), frames)], places)
             number = txn.last_block()
         self.reader.renew()
         return number

@@ -24,7 +24,7 @@ class NewFile:
             raise TargetError(f"{path} is a directory", hint="name a file")
         self._refuse_existing()
         try:
-            self._fd = os.open(self._temporary, _CREATE, 0o666)
+            self._fd = os.open(self._temporary, _CREATE, 0o600)  # it holds what its sources may show to nobody else
         except OSError as error:
             raise TargetError(f"{path} cannot be written: {error.strerror}") from error
         self._done = False

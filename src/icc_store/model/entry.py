@@ -26,6 +26,7 @@ _INT64 = 1 << 63
 _TIMES = range(-_INT64, 2 * _INT64)
 """What MessagePack has integers for: the years 1677 to 2554. Other times are written as big-endian bytes."""
 
+_TYPE = 0o170000
 _DIGEST_SIZE = 32
 _ID_KEYS = (CHUNK, LIST, SUBTREE, XATTRS_ID)
 
@@ -129,9 +130,15 @@ def with_storable_time(wire: Wire) -> Wire:
 
 
 def check_wire(wire: Wire) -> None:
-    """Raises ValueError where an entry from a tree is none, or refers to something that cannot be an object."""
+    """Raises ValueError where an entry from a tree is none, or refers to something that cannot be an object.
+
+    What works with maps may take type and size of a file as they are. `entry_from_wire` looks at everything.
+    """
     if type(wire) is not dict:
         raise ValueError("an entry is no map")
+    mode = wire.get(MODE)
+    if type(mode) is not int or (mode & _TYPE == stat.S_IFREG and type(wire.get(SIZE)) is not int):
+        raise ValueError("an entry has no type, or a file no size")
     for key in _ID_KEYS:
         if key in wire and (type(wire[key]) is not bytes or len(wire[key]) != ID_SIZE):
             raise ValueError("an entry refers to something that is not an id")

@@ -94,7 +94,7 @@ def _add_own_files(directory: Path, backup: Backup, mtime_ns: int) -> Iterator[b
             if os.path.lexists(os.path.join(os.fsencode(directory), name)):
                 yield name
                 remove(fd, name)
-            file = os.open(name, _CREATE, 0o644, dir_fd=fd)
+            file = os.open(name, _CREATE, 0o600, dir_fd=fd)
             try:
                 write_all(file, data)
             finally:
