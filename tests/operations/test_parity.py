@@ -155,9 +155,6 @@ def test_sums_that_could_help_are_not_replaced(path: Path, clock: FixedClock) ->
         for everything in (False, True):
             with pytest.raises(DamageError, match="kept as it is"):
                 renew(repository, permille=100, everything=everything)
-    fill(path.parent / "other", {"large 2": noise(5, 2_000_000)})
-    with open_repository(path, clock=clock) as repository:
-        snap(repository, path.parent / "other")  # more than fits into second copies
     repaired(path)
     with open_repository(path, readonly=True) as repository:
         assert contents(repository, snapshot) == FILES
