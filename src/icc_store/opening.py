@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from icc_store.errors import (
     RepositoryNotFound,
 )
 from icc_store.fs.mounts import is_network
+from icc_store.ids import ObjectId
 from icc_store.limits import LOCK_TIMEOUT
 from icc_store.model.header import (
     HEADER_NAME,
@@ -33,11 +35,13 @@ from icc_store.model.header import (
 from icc_store.model.parity import second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
-from icc_store.store.head import fsync_path
-from icc_store.store.lmdb_store import DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
+from icc_store.store.head import fsync_path, read_head
+from icc_store.store.lmdb_store import COMPACT_NAME, DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
 
 if TYPE_CHECKING:
+    from icc_store.operations.salvage_source import Evidence
+    from icc_store.store.lmdb_pages import Guide
     from icc_store.store.lmdb_rescue import Rescued
 
 WRITE_LOCK = "write.lock"
@@ -46,7 +50,8 @@ REPAIR_NAME = "repair.tmp"
 DAMAGED_NAME = "damaged.mdb"
 DUE_LOCK = "due.lock"
 
-_OF_UNFINISHED = frozenset((DATA_NAME, HEAD_NAME, "lock.mdb", USE_LOCK, WRITE_LOCK, WRITERS_NAME, UNFINISHED_NAME))
+_FILES_OF_UNFINISHED = frozenset((DATA_NAME, HEAD_NAME, "lock.mdb", WRITE_LOCK))
+_OF_UNFINISHED = _FILES_OF_UNFINISHED | {USE_LOCK, WRITERS_NAME, COMPACT_NAME, UNFINISHED_NAME}
 """All that is in a directory where a repository is being made."""
 
 
@@ -68,30 +73,45 @@ def create_copy(path: Path, original: Header) -> None:
 
 
 def _create(path: Path, header: Header) -> bool:
-    """Make a repository, unless there is one. Whatever it is cut short by, the next call begins anew."""
+    """Make a repository, unless there is one."""
     if not _is_free(path):
         return False
-    _make_directory(path)
+    with _making(path, header) as store:
+        return store is not None
+
+
+@contextmanager
+def _making(path: Path, header: Header) -> Iterator[LmdbStore | None]:
+    """The store of a repository that is being made; it is one when the body ends well. None where somebody made one.
+
+    Whatever it is cut short by, the next call begins anew.
+    """
+    _make_parents(path)
+    path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     _refuse_network(path)
     with FileLock(path / USE_LOCK).held():
         if not _is_free(path):
-            return False
+            yield None
+            return
         _remove_unfinished(path)
         announce_header(path, header)
         (path / WRITERS_NAME).mkdir(mode=0o700)
         store = LmdbStore(path, header.repository, FileLock(path / WRITE_LOCK))
-        store.close()
+        try:
+            yield store
+        finally:
+            store.close()
         publish_header(path)  # last: before it, the directory is not a repository
-    return True
+    fsync_path(path.parent)
 
 
-def _make_directory(path: Path) -> None:
-    """Make a directory and those above it, each with its name on the disk."""
-    if not path.is_dir():
-        _make_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-        fsync_path(path.parent)
+def _make_parents(path: Path) -> None:
+    """Make the directories above, each with its name on the disk."""
+    if not path.parent.is_dir():
+        _make_parents(path.parent)
+        path.parent.mkdir(exist_ok=True)
+        fsync_path(path.parent.parent)
 
 
 def _is_free(path: Path) -> bool:
@@ -110,7 +130,8 @@ def _remove_unfinished(path: Path) -> None:
     """Remove what was made of a repository that never became one."""
     if (path / WRITERS_NAME).exists():
         (path / WRITERS_NAME).rmdir()
-    for name in sorted(_OF_UNFINISHED - {USE_LOCK, WRITERS_NAME, UNFINISHED_NAME}):
+    shutil.rmtree(path / COMPACT_NAME, ignore_errors=True)
+    for name in sorted(_FILES_OF_UNFINISHED):
         (path / name).unlink(missing_ok=True)
 
 
@@ -178,6 +199,7 @@ class Repairing:
         except OSError:  # a file system without hard links
             data.rename(kept)
         os.replace(temporary / DATA_NAME, data)  # from here on the new one is there, and head is only behind
+        fsync_path(self.path)  # else a power failure might leave the new head beside the old database
         os.replace(temporary / HEAD_NAME, self.path / HEAD_NAME)
         fsync_path(self.path)
         return kept
@@ -221,6 +243,67 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
         repository = Repository(temporary, header, store, clock=clock)
         stack.callback(repository.objects.renew)
         yield Repairing(repository, rescued, path, store)
+
+
+@dataclass(frozen=True)
+class Salvaging:
+    """The bytes of a damaged database, and a new repository for what is found in them."""
+
+    repository: Repository
+    data: mmap.mmap
+    evidence: Evidence
+
+
+@contextmanager
+def open_for_salvage(
+    damaged: Path, new: Path, *, identity: bytes | None = None, clock: Clock = SYSTEM_CLOCK
+) -> Iterator[Salvaging]:
+    """What is in a damaged repository, or in the file of its database alone, and a new repository at `new`.
+
+    Nothing is written to the damaged one. `identity` is the id of the repository; without it, its header says so, or,
+    where that is gone, most of its blocks.
+    Raises RepositoryNotFound, DamageError where there is no block, what `create_repository` raises for `new`.
+    """
+    from icc_store.operations.salvage_source import damaged_file, header_for, owner_at  # needed once in a life
+    from icc_store.store.lmdb_pages import Guide, guide  # likewise
+
+    file = damaged_file(damaged, DATA_NAME, new)
+    if not _is_free(new):
+        raise RepositoryExists(f"{new} is a repository already", hint="choose a missing or empty directory")
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        header = header_for(file, data, identity)
+        leads = guide(data)
+        ours = any(owner_at(data, at) == header.repository for at in leads.numbers)
+        evidence = _evidence(leads if ours else Guide({}), file.with_name(HEAD_NAME), header.repository)
+        with _making(new, header) as store:
+            if store is None:
+                raise RepositoryExists(f"{new} was made by somebody else just now", hint="choose another directory")
+            repository = Repository(new, header, store, clock=clock)
+            yield Salvaging(repository, data, evidence)
+            repository.objects.renew()
+
+
+def _evidence(found: Guide, head_path: Path, repository: bytes) -> Evidence:
+    """What the damaged database says itself, and whether that is the last thing it said."""
+    from icc_store.operations.salvage_source import Evidence  # needed once in a repository's life
+
+    lost = 0
+    current = found.newest
+    try:
+        head = read_head(head_path, repository)
+    except (DamageError, OSError):
+        pass  # the file of a database alone, or one whose head is damaged as well
+    else:
+        current = found.commit is not None and (found.commit == head or found.commit.sequence > head.sequence)
+        lost = max(0, head.sequence - found.commit.sequence) if found.commit is not None else 0
+    return Evidence(
+        numbers=found.numbers,
+        snapshots=tuple(map(ObjectId, found.snapshots.ids)),
+        annotations=tuple(map(ObjectId, found.annotations.ids)),
+        knows_snapshots=current and found.snapshots.complete,
+        knows_annotations=current and found.annotations.complete,
+        lost_commits=lost,
+    )
 
 
 @contextmanager

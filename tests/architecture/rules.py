@@ -27,7 +27,7 @@ HOMES = {
 }
 """The one module, or the one package, that may import each library."""
 
-MAINTENANCE = ("copy", "gc", "optimize", "parity", "repair", "replicate", "verify")
+MAINTENANCE = ("copy", "gc", "optimize", "parity", "repair", "replicate", "salvage", "verify")
 """Operations that work on blocks and objects; all others go through icc_store.model.repository."""
 
 ENVIRONMENT_READERS = ("icc_store.cli", "icc_store.config")

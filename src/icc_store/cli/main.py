@@ -65,6 +65,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "validate": "Check the files of a memory by its rules.",
         "verify": "Read and check everything that is stored.",
         "repair": "Make the index and the lists of a damaged repository anew.",
+        "salvage": "Make a new repository from what is left of a damaged one.",
         "parity": "Keep what brings damaged blocks back, or show it.",
         "drill": "Restore a snapshot to nowhere, and compare all of it.",
         "schedule": "Let the machine do what is due: install, show, remove.",

@@ -13,7 +13,7 @@ from icc_store.codec.hashing import object_id
 from icc_store.errors import DamageError, IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL, MAX_OBJECT_SIZE
-from icc_store.objects.block import RAW, decode_block, encode_block
+from icc_store.objects.block import RAW, Block, decode_block, encode_block
 from icc_store.objects.encoder import Group, encode_frame
 from icc_store.objects.index import pack_row, unpack_row
 from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
@@ -48,13 +48,24 @@ def read_copy(txn: ReadTransaction, repository: bytes, identity: ObjectId) -> by
     for key, data in copies(txn):
         if key == identity[:KEY_SIZE]:
             try:
-                frame = decode_block(data, repository).frames[0]
-                plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size)
-            except (DamageError, ValueError):
+                block = decode_block(data, repository)
+            except DamageError:
                 continue
-            if object_id(frame.kind, plain) == identity:
-                return plain
+            if block.frames[0].ids[0] == identity:
+                plain = plain_record(block)
+                if plain is not None:
+                    return plain
     return None
+
+
+def plain_record(block: Block) -> bytes | None:
+    """The record in a block of its own, proven by its id; None when it cannot be read."""
+    frame = block.frames[0]
+    try:
+        plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size)
+    except ValueError:
+        return None
+    return plain if object_id(frame.kind, plain) == frame.ids[0] else None
 
 
 def remove_record(txn: WriteTransaction, identity: ObjectId) -> int:
