@@ -59,6 +59,15 @@ def test_damaged_parity_is_told_and_made_anew(program: Program) -> None:
     program.good("parity")
 
 
+def test_stats_shows_what_it_takes(program: Program) -> None:
+    """In bytes, and not at all without it."""
+    taken = sum(file.stat().st_size for file in (program.repository / "parity").iterdir())
+    assert program.good("--json", "stats").document["parity"] == taken
+    assert "parity takes" in program.good("stats").out
+    program.good("parity", "off")
+    assert program.good("--json", "stats").document["parity"] == 0
+
+
 def test_it_can_be_turned_off(program: Program) -> None:
     """Without parity nothing is left of it, and snapshots go on."""
     assert program.good("--json", "parity", "off").document["on"] is False

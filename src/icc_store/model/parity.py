@@ -34,6 +34,12 @@ def parity_folder(repository: Path) -> Path:
     return repository / _FOLDER
 
 
+def parity_size(repository: Path) -> int:
+    """The bytes of all parity files of a repository; 0 where there are none."""
+    folder = parity_folder(repository)
+    return sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+
+
 def second_copies(path: Path, header: Header) -> NewestBlocks | None:
     """Where second copies of the newest blocks of the repository in `path` go; None where it has no parity."""
     return _newest(path, header) if header.has_parity else None

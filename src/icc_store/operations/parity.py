@@ -17,7 +17,7 @@ from icc_store.errors import BusyError, DamageError, IccStoreError, UsageError
 from icc_store.limits import MIB
 from icc_store.model.header import read_header
 from icc_store.model.maintenance import ReadTransaction
-from icc_store.model.parity import NewestBlocks, NewestState, begin_parity, end_parity, parity_folder
+from icc_store.model.parity import NewestBlocks, NewestState, begin_parity, end_parity, parity_size
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import UID
@@ -173,12 +173,6 @@ def status(repository: Repository) -> ParityStatus:
         damaged_sums=sum(group.lost_sums() for group in groups),
         size=parity_size(repository.path),
     )
-
-
-def parity_size(repository: Path) -> int:
-    """The bytes of all parity files; 0 where there are none."""
-    folder = parity_folder(repository)
-    return sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
 
 
 def _check_share(permille: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from icc_store.ids import Kind
 from icc_store.model.census import Census, Form, Tally, take_census
+from icc_store.model.parity import parity_size
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -56,6 +57,8 @@ class Stats:
     kinds: tuple[KindStats, ...]
     steps: Steps
     block_count: int
+    parity_bytes: int
+    """What parity takes of the disk; 0 without it."""
     damaged: tuple[tuple[int, str], ...]
     """Blocks that could not be counted, and why."""
 
@@ -70,6 +73,7 @@ def stats(repository: Repository, *, monitor: Monitor = SILENT) -> Stats:
         tuple(_kind(census, kind) for kind in Kind if any(census.tallies.get((kind, form)) for form in Form)),
         _steps(census, sum(one.record.counters.size for one in snapshots), _disk_bytes(repository)),
         census.blocks,
+        parity_size(repository.path),
         tuple(census.damaged),
     )
 

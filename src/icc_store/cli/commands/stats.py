@@ -27,6 +27,7 @@ DOCUMENT = {
         "disk": "what the repository takes on disk",
     },
     "blocks": "how many blocks there are",
+    "parity": "bytes of `disk` that parity takes; 0 without it",
     "forgotten": "how many of the snapshots are forgotten",
     "kinds": {
         "kind": "chunk, list, tree, snapshot, annotation or xattrs",
@@ -64,6 +65,7 @@ def _document(found: Stats) -> Document:
     return {
         "steps": {name: getattr(found.steps, name) for name in found.steps.__dataclass_fields__},
         "blocks": found.block_count,
+        "parity": found.parity_bytes,
         "forgotten": found.forgotten,
         "kinds": [
             {
@@ -114,6 +116,8 @@ def _way_down(found: Stats) -> Iterator[str]:
         cells.append([title, size(count), saved, by])
         before = count
     yield from table((Column("WAY DOWN"), Column("BYTES", right=True), Column("", right=True), Column("BY")), cells)
+    if found.parity_bytes:
+        yield f"parity takes {size(found.parity_bytes)} of it"
     yield f"{ratio(steps.logical, steps.disk)} smaller in all.  * projected from a sample"
 
 
