@@ -18,15 +18,19 @@ from tests.faults.shim import FAILURES, KILLED
 from tests.faults.sweep import Outcome, Task, sweep
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """A line for each operation and fault: points, where a run survived, the calls that were struck."""
-    lines = [f"{'operation':34} {'fault':20} {'points':>6} {'survived':>8} {'wrong':>5}  calls"]
-    for one in outcomes:
-        calls = ", ".join(f"{name} {count}" for name, count in sorted(one.struck.items()))
-        wrong = len({line.partition(", exit")[0] for line in one.complaints})
-        survived = one.survived or "-"
-        lines.append(f"{one.operation:34} {one.fault:20} {len(one.points):6} {survived:>8} {wrong:5}  {calls}")
-    return "\n".join(lines)
+HEADLINE = f"{'operation':34} {'fault':20} {'points':>6} {'survived':>8} {'wrong':>5}  calls"
+
+
+def line(one: Outcome) -> str:
+    """An operation and a fault: points, at which call a run survived, points with something wrong, what was struck."""
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(one.struck.items()))
+    survived = one.survived or "-"
+    return f"{one.operation:34} {one.fault:20} {len(one.points):6} {survived:>8} {wrong(one):5}  {calls}"
+
+
+def wrong(one: Outcome) -> int:
+    """At how many points something is wrong."""
+    return sum(1 for point in one.points if point.complaints)
 
 
 def gaps(outcomes: list[Outcome]) -> list[str]:
@@ -48,8 +52,8 @@ def summary(outcomes: list[Outcome], seconds: float) -> str:
         struck: Counter[str] = sum((one.struck for one in ours), Counter())
         lines.append(f"{fault:20} {points:6} points, {len(struck)} kinds of call")
     total = sum(len(one.points) for one in outcomes)
-    wrong = sum(len({line.partition(", exit")[0] for line in one.complaints}) for one in outcomes)
-    lines.append(f"{'all':20} {total:6} points, {wrong} of them wrong, {seconds:.0f} s")
+    bad = sum(map(wrong, outcomes))
+    lines.append(f"{'all':20} {total:6} points, {bad} of them wrong, {seconds:.0f} s")
     return "\n".join(lines)
 
 
@@ -65,13 +69,11 @@ def main() -> int:
     faults = [*(() if options.fail else (KILLED,)), *(() if options.kill else FAILURES)]
     chosen = [one.name for one in OPERATIONS if not options.operation or one.name in options.operation]
     tasks = [Task(name, fault, options.points) for name in chosen for fault in faults]
+    print(HEADLINE)
     began, outcomes = time.monotonic(), []
     for outcome in sweep(tasks, jobs=options.jobs):
         outcomes.append(outcome)
-        print(table([outcome]).splitlines()[-1], flush=True)
-    print("\n" + table(sorted(outcomes, key=lambda one: one.fault)))
-    for complaint in (each for one in outcomes for each in one.complaints):
-        print("\nWRONG: " + complaint)
+        print("\n".join([line(outcome), *(f"WRONG: {each}" for each in outcome.complaints)]), flush=True)
     never = gaps(outcomes) if options.points is None else []
     print("\ncalls that were never struck: " + ("; ".join(never) or "none"))
     print("\n" + summary(outcomes, time.monotonic() - began))

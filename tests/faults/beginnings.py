@@ -130,6 +130,20 @@ def _take_long_ago(stage: Stage, top: Path, name: str, *, day: int) -> None:
     stage.remember(top, name)
 
 
+def undeletable(stage: Stage) -> None:
+    """The same with two snapshots forgotten, which can be brought back."""
+    three(stage)
+    stage.good("forget", "one", "two")
+
+
+def without_indexes(stage: Stage) -> None:
+    """A sound memory whose index says nothing of what is in it."""
+    top = stage.top / "memory"
+    fill(top, MEMORY | {"indexes/tag-index.json": b"{}"})
+    stage.good("init")
+    stage.snapshot(top, "whole")
+
+
 def huge(stage: Stage) -> None:
     """More to be stored than one transaction takes."""
     three(stage)

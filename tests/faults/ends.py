@@ -58,6 +58,12 @@ def annotated(stage: Stage) -> None:
         assert three.pinned
 
 
+def noted(stage: Stage) -> None:
+    """The newest snapshot has the note."""
+    with open_repository(stage.repository) as repository:
+        assert repository.snapshots()[-1].note == "as it was"
+
+
 def imported(stage: Stage) -> None:
     with open_repository(stage.repository) as repository:
         assert contents(repository, repository.snapshots()[-1]) == on_disk(stage.top / "notes")
@@ -168,6 +174,17 @@ def unpacked_is_right(stage: Stage) -> None:
 
 def _backups(stage: Stage) -> list[Path]:
     return [one for one in (stage.top / "backups").glob("*") if not one.name.startswith(".")]
+
+
+def indexes_are_kept_and_new(stage: Stage) -> None:
+    """The newest snapshot holds the memory with its new indexes, and an older one those that were there."""
+    top = stage.top / "memory"
+    files = without_backups(on_disk(top))
+    assert files != stage.snapshots["whole"]
+    with open_repository(stage.repository) as repository:
+        found = [contents(repository, one) for one in repository.snapshots()]
+    assert found[-1] == files
+    assert stage.snapshots["whole"] in found
 
 
 def memory_imported(stage: Stage) -> None:

@@ -59,6 +59,22 @@ OPERATIONS = (
         "forget", beginnings.three, ("forget", "one", "--purge"), lambda stage: ends.listed(stage, "two", "three")
     ),
     Operation(
+        "undelete",
+        beginnings.undeletable,
+        ("undelete", "one", "two"),
+        lambda stage: ends.listed(stage, "one", "two", "three"),
+        once=True,
+    ),
+    Operation("note", beginnings.three, ("note", "three", "as it was"), ends.noted),
+    Operation(
+        "validate --fix-indexes",
+        beginnings.without_indexes,
+        ("validate", "{top}/memory", "--fix-indexes"),
+        ends.indexes_are_kept_and_new,
+        repository=_IN_MEMORY,
+        once=True,
+    ),
+    Operation(
         "gc",
         beginnings.forgotten,
         ("gc", "--keep-last", "9", "--now"),
