@@ -70,7 +70,7 @@ def _identity(_context: click.Context, _parameter: click.Parameter, text: str | 
 )
 @click.pass_obj
 def command(context: Context, /, damaged: Path, new: Path, *, identity: bytes | None, orphans: Path | None) -> None:
-    """Search every byte of a damaged repository for what is left of it, and make a new one at NEW of that.
+    """Search every byte of a damaged repository for what is left of it, and put it into a new one at NEW.
 
     For what `repair` gives up on. DAMAGED is the directory of a repository, or its data.mdb alone; nothing is written
     to it, and nobody may use it meanwhile. Snapshots come back with all that was found of them; what is lost is listed
