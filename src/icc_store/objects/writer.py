@@ -11,8 +11,9 @@ What a tree refers to is committed no later than the tree: a commit always takes
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from icc_store.codec.hashing import object_id
@@ -33,6 +34,7 @@ from icc_store.limits import (
     SOLID_FRAME_SIZE,
 )
 from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.bases import Bases
 from icc_store.objects.block import Frame, encode_block
 from icc_store.objects.encoder import Encoder, Group, pack_blocks
 from icc_store.objects.index import pack_row
@@ -127,6 +129,7 @@ class ObjectWriter:
         self._queues: dict[int, tuple[list[ObjectId], list[bytes]]] = {kind: ([], []) for kind in _SEAL_ORDER}
         self._queued = dict.fromkeys(_SEAL_ORDER, 0)
         self._run: _DeltaRun | None = None
+        self._places: dict[bytes, int] = {}
         self._jobs: deque[tuple[Future[Frame] | Group, int]] = deque()
         self._in_jobs = 0
         self._frames: list[Frame | Group] = []
@@ -195,7 +198,7 @@ class ObjectWriter:
         self.counters.stored_bytes += added  # before `finish`, which may want to write it down
         try:
             with self._store.write() as txn:
-                append_content(txn, blocks)
+                append_content(txn, self._repository, blocks, self._places)
                 if finish is not None:
                     finish(txn)
         except BaseException as error:  # whatever it is, nothing was added
@@ -228,6 +231,7 @@ class ObjectWriter:
     def _drop_waiting(self) -> None:
         self._frames, self._frame_bytes, self._held = [], 0, 0
         self._pending.clear()
+        self._places.clear()
 
     def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
         """The first base that keeps the delta within its bounds; at the end of a chain, the chain's beginning."""
@@ -292,6 +296,7 @@ class ObjectWriter:
         for key, part in zip(base.keys, base.parts, strict=True):
             if key not in run.bases:  # once is enough, and keeps the prefix within the size of the bases' frame
                 run.bases[key] = part
+                self._places[key] = base.frame[0]
 
     def _seal_run(self) -> None:
         run, self._run = self._run, None
@@ -349,11 +354,17 @@ class ObjectWriter:
         self._frame_bytes += len(frame.stored)
 
 
-def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence[Frame]]]) -> None:
-    """Append blocks and the index rows of all their objects.
+def append_content(
+    txn: WriteTransaction,
+    repository: bytes,
+    blocks: Sequence[tuple[bytes, Sequence[Frame]]],
+    places: Mapping[bytes, int] = MappingProxyType({}),
+) -> None:
+    """Append blocks and the index rows of all their objects. `places`: in which blocks their bases were read.
 
-    Raises BaseCollected when something they were written against is not indexed any more.
+    Raises BaseCollected when something they were written against is not indexed any more, or stands deeper now.
     """
+    bases = Bases(txn, repository)
     rows = []
     for data, frames in blocks:
         number = txn.append_block(data)
@@ -362,7 +373,7 @@ def append_content(txn: WriteTransaction, blocks: Sequence[tuple[bytes, Sequence
             for identity in frame.ids:
                 rows.append(pack_row(identity[:KEY_SIZE], number, position))
                 position += 1
-            if any(txn.row(key) is None for key in frame.bases):
+            if not all(bases.is_there(key, frame.depth, place=places.get(key)) for key in frame.bases):
                 raise BaseCollected
     rows.sort()
     txn.insert_rows(rows)
