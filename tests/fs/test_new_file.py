@@ -20,7 +20,7 @@ def test_it_appears_when_it_is_finished(tmp_path: Path) -> None:
         assert not target.exists()
         file.finish()
     assert target.read_bytes() == b"one two"
-    assert target.stat().st_mode & 0o777 == 0o644
+    assert target.stat().st_mode & 0o777 == 0o600
     assert os.listdir(tmp_path) == ["new"]
 
 

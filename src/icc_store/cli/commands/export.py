@@ -190,7 +190,7 @@ def _to_tar(
     if file == _NO_VALUE and backup is not None:
         place = _place(context, found)
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise TargetError(f"{place} cannot be made: {error.strerror}", hint="name a file: --tar FILE") from error
         file = str(place / f"{backup.name}.{given['form'] or ArchiveFormat.GZIP}")

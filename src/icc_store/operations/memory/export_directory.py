@@ -58,7 +58,7 @@ def _in_place_of(target: Path, *, replace: bool) -> Iterator[Path]:
     if os.path.lexists(target) and not replace:
         raise TargetError(f"{target} is there already", hint="use --force to replace it")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         parent = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise TargetError(f"{target.parent} cannot be used: {error.strerror}") from error
