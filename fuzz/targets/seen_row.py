@@ -8,11 +8,10 @@ from typing import Any
 from fuzz import golden
 from icc_store.codec.serial import pack
 from icc_store.entities.findings import error
-from icc_store.entities.validate import FileFacts as Found
-from icc_store.entities.validate import facts_from_wire, facts_to_wire
+from icc_store.entities.validate import FileFacts, facts_from_wire, facts_to_wire
 from icc_store.fs.seen import make_row, parse_row
 from icc_store.ids import ObjectId
-from icc_store.operations.memory.file_facts import RULES, FileFacts
+from icc_store.operations.memory.file_facts import RULES, ScannedFacts
 
 ALLOWED: tuple[type[BaseException], ...] = ()
 
@@ -40,7 +39,7 @@ def fuzz_one(data: bytes) -> None:
     if row is not None:
         row.pairs()
     for each in (data, _TREE + data):
-        facts = FileFacts(_Rows(each), lambda: None)
+        facts = ScannedFacts(_Rows(each), lambda: None)
         facts.knows(_TREE)
         for _, note in facts.facts_of(_TREE, _WIRES) or ():
             facts_from_wire(b"a", note)
@@ -51,5 +50,5 @@ SEEDS = [
     *golden.seen_rows(),
     make_row(_TREE, [], bytes(16), 0),
     pack([RULES, bytes(64), {}]),
-    pack([RULES, bytes(64), {1: facts_to_wire(Found((error(b"b", "id", "is none"),), "other", ("x",)))}]),
+    pack([RULES, bytes(64), {1: facts_to_wire(FileFacts((error(b"b", "id", "is none"),), "other", ("x",)))}]),
 ]

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from icc_store.clock import SECOND_NS
 from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.entities.moments import moment
 
 _BACKUP_ID = r"backup-\d{8}-\d{6}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,10 @@ def _text(fields: dict[str, Any], key: str) -> str:
 
 def _time(created_at: str, exact: object) -> int | None:
     """The time in ns; the exact one where it is of the same second."""
-    try:
-        moment = datetime.fromisoformat(created_at)
-    except ValueError:
+    taken = moment(created_at)
+    if taken is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    ns = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    if type(exact) is int and exact // _NS == ns // _NS:
+    ns = (taken - _EPOCH) // timedelta(microseconds=1) * 1000
+    if type(exact) is int and exact // SECOND_NS == ns // SECOND_NS:
         return exact
     return ns if ns >= 0 else None

@@ -196,6 +196,11 @@ def _entity(path: bytes, data: bytes) -> FileFacts:
 # ---------------------------------------------------------------- kept from one run to the next
 
 
+def check_to_wire(path: bytes, data: bytes) -> list[Any] | None:
+    """What `check_file` finds, as plain values; None when there is nothing to keep."""
+    return facts_to_wire(check_file(path, data))
+
+
 def facts_to_wire(facts: FileFacts) -> list[Any] | None:
     """Facts as plain values, without the path; None of CLEAN."""
     if facts is CLEAN:

@@ -67,7 +67,7 @@ class KnownFacts:
         return row if row is not None and row.startswith(tree + _HEAD) else None
 
 
-class FileFacts(KnownFacts):
+class ScannedFacts(KnownFacts):
     """The watcher of one scan. `facts_of` has the facts of every part that was scanned as well."""
 
     def __init__(self, rows: Rows, make_check: Callable[[], Check | None]) -> None:

@@ -241,3 +241,9 @@ def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
         return whole and profile_of(repository, snapshot).is_icc
     except DamageError:
         return False  # whoever takes it for files is told of the damage
+
+
+def is_of_a_tool(snapshot: Snapshot) -> bool:
+    """Whether a snapshot was taken of the directory of a tool that is known, icc memories among them."""
+    notes = notes_of(snapshot)
+    return snapshot.record.root_entry is not None and notes is not None and notes.get("profile") != GENERIC.name

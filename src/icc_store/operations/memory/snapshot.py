@@ -20,7 +20,7 @@ from icc_store.model.paths import display
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Rehearsal, Run
 from icc_store.monitor import Monitor
-from icc_store.operations.memory.file_facts import Check, FileFacts
+from icc_store.operations.memory.file_facts import Check, ScannedFacts
 from icc_store.operations.memory.manifest import Notes, failed_notes, is_complete, notes_of, notes_of_survey
 from icc_store.operations.memory.recount import Source, differences
 
@@ -49,7 +49,7 @@ class MemoryRun:
         self._monitor = monitor
         self._source = Source(root, excludes, since_ns)
         self._scan_secrets = scan_secrets
-        self.facts = FileFacts(run, self._first_check)
+        self.facts = ScannedFacts(run, self._first_check)
         self.findings: tuple[Finding, ...] = ()
         """What validation found; empty when the memory is as it was, and the manifest says how much there is."""
         self._secrets: dict[bytes, list[Finding]] = {}
@@ -97,7 +97,7 @@ class MemoryRun:
         """What is to look at the bytes of each file; made when the first one comes."""
         check: Check | None = None
         if self._profile.is_icc:
-            from icc_store.operations.memory.check import check_to_wire  # 25 ms: an unchanged memory parses nothing
+            from icc_store.entities.validate import check_to_wire  # 25 ms: an unchanged memory parses nothing
 
             check = check_to_wire
         if not self._scan_secrets:

@@ -5,6 +5,7 @@ A file that cannot be read as what it should be is no error: it is a reading wit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -85,10 +86,11 @@ def as_lines(path: bytes, data: bytes) -> Reading:
 def by_id(records: Iterable[Record]) -> dict[str, Record]:
     """Records by id. One that comes again, which no memory should have, is numbered."""
     found: dict[str, Record] = {}
+    repeated: Counter[str] = Counter()
     for record in records:
-        identity, number = record.id, 1
+        identity = record.id
         while identity in found:
-            number += 1
-            identity = f"{record.id} ({number})"
+            repeated[record.id] += 1  # counted, since a hostile file has one id a hundred thousand times
+            identity = f"{record.id} ({repeated[record.id] + 1})"
         found[identity] = record
     return found

@@ -129,8 +129,7 @@ class _IccLook(_Look):
         self._whole = whole
         from icc_store.entities.cross_check import CrossCheck  # what parses JSON takes 25 ms to import
         from icc_store.entities.json_text import parse_json  # as above
-        from icc_store.entities.validate import CLEAN, facts_from_wire  # as above
-        from icc_store.operations.memory.check import check_to_wire  # as above
+        from icc_store.entities.validate import CLEAN, check_to_wire, facts_from_wire  # as above
 
         self.check = check_to_wire
         self._parse = parse_json
