@@ -61,6 +61,7 @@ COMMANDS: dict[str, dict[str, str]] = {
         "forget": "Forget snapshots; gc removes them a day later.",
         "undelete": "Bring forgotten snapshots back.",
         "gc": "Apply the retention rules and free what nothing needs.",
+        "optimize": "Write what is stored anew, for size.",
         "copy": "Copy the repository, or what is new, to a second one.",
         "validate": "Check the files of a memory by its rules.",
         "verify": "Read and check everything that is stored.",
@@ -189,6 +190,10 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         except click.exceptions.Exit as done:
             context.stdout.flush()
             return done.exit_code
+        except click.ClickException as error:
+            # What could not be parsed may have had --json in it, before or after the mistake.
+            context.settings.json = context.settings.json or "--json" in arguments
+            return report(error, context)
         except BaseException as error:  # noqa: BLE001 - the one place that turns whatever ended a command into an exit code
             return report(error, context)
     return 0
