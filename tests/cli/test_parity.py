@@ -35,6 +35,9 @@ def test_damage_is_repaired_from_parity(program: Program, tmp_path: Path) -> Non
     pages = os.fstat(descriptor).st_size // 4096
     os.pwrite(descriptor, bytes(4096 * (pages // 25)), 4096 * (pages // 2))
     os.close(descriptor)
+    verified = program("verify")
+    assert verified.code == 6
+    assert "`icc-store repair` brings back what parity can" in verified.err
     done = program("--json", "repair")
     assert (done.code, done.err) == (0, "")
     assert done.document["from_parity"]
@@ -47,16 +50,20 @@ def test_damage_is_repaired_from_parity(program: Program, tmp_path: Path) -> Non
 
 
 def test_damaged_parity_is_told_and_made_anew(program: Program) -> None:
-    """`parity` exits with 7 over damaged sums, and naming the share again mends them."""
+    """`parity` exits with 7 over damaged sums, `verify` has a finding, and naming the share again mends them."""
     file = next((program.repository / "parity").glob("*.parity"))
     size = file.stat().st_size
     os.truncate(file, size // 2)
     done = program("parity")
     assert done.code == 7
     assert "damaged" in done.out
+    verified = program("verify")
+    assert verified.code == 6
+    assert "sums are damaged" in verified.out
     program.good("parity", "5%")
     assert file.stat().st_size == size
     program.good("parity")
+    program.good("verify")
 
 
 def test_stats_shows_what_it_takes(program: Program) -> None:

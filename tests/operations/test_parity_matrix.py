@@ -98,13 +98,15 @@ def page_count(path: Path, files: int | None = None) -> int:
 
 
 def repaired(path: Path) -> RepairResult:
-    """Repair, in place."""
+    """Repair, in place, and make parity anew, as the command does."""
     with open_for_repair(path) as repairing:
         rescued = repairing.rescued
         result = rebuild(
             repairing.repository, rescued.listed_snapshots, rescued.listed_annotations, damaged=repairing.path
         )
         repairing.take_place()
+    with open_repository(path) as repository:
+        renew(repository, after_repair=True)
     return result
 
 

@@ -95,6 +95,11 @@ def verify(
     started = clock.monotonic()
     check = _Check(repository, options, monitor)
     disowned = check.run(snapshot)
+    complete = snapshot is None and not options.structure and options.sample is None
+    if complete and repository.header.has_parity:
+        from icc_store.operations.verify_parity import check_parity  # an optional part begins
+
+        check.drafts += check_parity(repository)
     blocks, trees = check.blocks, check.trees
     return VerifyResult(
         findings=tuple(draft.finish() for draft in check.drafts),
@@ -105,7 +110,7 @@ def verify(
         plain_bytes=blocks.plain_bytes + trees.read_bytes,
         trees=trees.trees,
         references=trees.references,
-        complete=snapshot is None and not options.structure and options.sample is None,
+        complete=complete,
         disowned=disowned,
         duration_ns=int((clock.monotonic() - started) * 1e9),
     )
@@ -127,6 +132,10 @@ class _Check:
     def run(self, snapshot: Snapshot | None) -> int:
         """Check what is to be checked. Returns the number of index rows that were removed."""
         repository, options = self._repository, self._options
+        self.drafts += [
+            Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True)
+            for problem in repository.store.problems()
+        ]
         self._monitor.phase("records")
         self.records, removals = self._check_records()
         self.drafts += self.records.drafts

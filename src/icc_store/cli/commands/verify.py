@@ -43,6 +43,8 @@ _HINT = (
     "files that are still on the disk are stored again by the next snapshot; others may be in a copy of the repository"
 )
 
+_HINT_WITH_PARITY = "`icc-store repair` brings back what parity can; " + _HINT
+
 
 def _share(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
     """A share such as `5%` or `0.05`, as a number up to 1."""
@@ -89,8 +91,9 @@ def command(
     context.monitor.finish()
     context.output.emit("verify", _document(result), lambda: _lines(result, options), summary=not result.findings)
     if result.findings:
+        hint = _HINT_WITH_PARITY if result.damaged and repository.header.has_parity else _HINT
         count = units.plural(len(result.findings), "finding")
-        raise DamageError(f"{count}: the repository is {'damaged' if result.damaged else 'inconsistent'}", hint=_HINT)
+        raise DamageError(f"{count}: the repository is {'damaged' if result.damaged else 'inconsistent'}", hint=hint)
 
 
 def _lines(result: VerifyResult, options: VerifyOptions) -> Iterator[str]:
