@@ -26,7 +26,8 @@ class RepositoryChoice:
 def choose_repository(option: str | None, environ: Mapping[str, str], config: Config) -> RepositoryChoice:
     """The repository that is meant: by `--repo`, by the environment, by the file, else the default one.
 
-    The default one is `store` in the memory's `backup_directory`. Raises UsageError when there are two default ones.
+    The default one is `store` in the memory's `backup_directory`. Raises UsageError when there are two default ones,
+    ConfigError when the memory's own file names a place where others may write.
     """
     if option:
         return RepositoryChoice(Path(option), origin="command line")
@@ -41,6 +42,10 @@ def choose_repository(option: str | None, environ: Mapping[str, str], config: Co
     beside = settings.backups / "store"
     origin = settings.origin("backup_directory")
     if settings.is_given("backup_directory"):
+        if Path(origin).parent == memory / "config":
+            from icc_store.config.trust import refuse_foreign  # likewise
+
+            refuse_foreign(beside, origin)
         return RepositoryChoice(beside, made_at_first_use=not _something_at(beside), origin=origin)
     apart = data_directory(environ) / "store"
     existing = [path for path in (beside, apart) if _something_at(path)]
