@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
+HOUR_NS = 3600 * SECOND_NS
+DAY_NS = 24 * HOUR_NS
 
 
 class Clock(Protocol):

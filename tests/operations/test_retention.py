@@ -11,13 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from icc_store.clock import DAY_NS, HOUR_NS, SECOND_NS
 from icc_store.errors import UsageError
 from icc_store.ids import ObjectId
 from icc_store.model.record import Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.operations.retention import (
-    DAY_NS,
-    HOUR_NS,
-    NS,
     Decision,
     Period,
     RetentionPolicy,
@@ -31,7 +29,7 @@ from icc_store.operations.retention import (
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "retention"
-NOW = 1_795_000_000 * NS
+NOW = 1_795_000_000 * SECOND_NS
 
 
 def taken(
@@ -99,7 +97,7 @@ def nanoseconds(text: str, zone: ZoneInfo) -> int:
     when = datetime.fromisoformat(text)
     if when.tzinfo is None:
         when = when.replace(tzinfo=zone)
-    return int(when.timestamp()) * NS
+    return int(when.timestamp()) * SECOND_NS
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
@@ -239,7 +237,7 @@ def test_what_goes_is_told_by_each_rule_why() -> None:
         )
     )
     two_days_ago = NOW - 2 * DAY_NS
-    taken_then = [taken(1, two_days_ago - 30 * NS), taken(2, two_days_ago), taken(3, NOW)]
+    taken_then = [taken(1, two_days_ago - 30 * SECOND_NS), taken(2, two_days_ago), taken(3, NOW)]
     oldest, second, newest = decide(taken_then, policy, now_ns=NOW, zone=UTC)
     assert (second.keep, newest.keep, newest.against) == (True, True, ())
     assert oldest.against == (
@@ -271,7 +269,7 @@ def test_fifty_snapshots_a_day_do_not_push_out_last_week() -> None:
     """With fifty snapshots a day for two weeks, each of the days before keeps one."""
     snapshots = [taken(seq, NOW - 14 * DAY_NS + seq * DAY_NS // 50) for seq in range(1, 700)]
     days = {
-        datetime.fromtimestamp(one.snapshot.record.time_ns // NS, UTC).date()
+        datetime.fromtimestamp(one.snapshot.record.time_ns // SECOND_NS, UTC).date()
         for one in decide(snapshots, default_policy(), now_ns=NOW, zone=UTC)
         if one.keep
     }
@@ -317,7 +315,7 @@ def test_sources_do_not_compete() -> None:
 
 def test_the_hour_that_happens_twice_is_two_hours() -> None:
     """When clocks are set back, 02:30 before and 02:30 after are snapshots of different hours."""
-    first = int(datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()) * NS
+    first = int(datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()) * SECOND_NS
     snapshots = [taken(1, first), taken(2, first + HOUR_NS), taken(3, first + 2 * HOUR_NS)]
     berlin = ZoneInfo("Europe/Berlin")
     now = first + 3 * HOUR_NS
@@ -330,9 +328,9 @@ def test_a_day_of_23_hours_is_one_day() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     midnight = datetime(2026, 3, 29, tzinfo=berlin)
     hours = [int(midnight.timestamp()) + hour * 3600 for hour in range(-1, 24)]
-    snapshots = [taken(seq, hour * NS) for seq, hour in enumerate(hours, 1)]
+    snapshots = [taken(seq, hour * SECOND_NS) for seq, hour in enumerate(hours, 1)]
     days = [datetime.fromtimestamp(hours[seq - 1], berlin) for seq in kept(
-        decide(snapshots, explicit_policy(keep_daily=9), now_ns=hours[-1] * NS, zone=berlin)
+        decide(snapshots, explicit_policy(keep_daily=9), now_ns=hours[-1] * SECOND_NS, zone=berlin)
     )]  # fmt: skip
     assert [f"{day:%d %H}" for day in days] == ["28 23", "29 23", "30 00"]
 
@@ -340,7 +338,10 @@ def test_a_day_of_23_hours_is_one_day() -> None:
 def test_without_a_zone_the_machine_says_where_days_begin() -> None:
     """Local time is the machine's, with the offset that held at the time of the snapshot."""
     winter = datetime(2026, 1, 15, 23, 30, tzinfo=UTC)
-    snapshots = [taken(1, int(winter.timestamp()) * NS), taken(2, int((winter + timedelta(hours=1)).timestamp()) * NS)]
+    snapshots = [
+        taken(1, int(winter.timestamp()) * SECOND_NS),
+        taken(2, int((winter + timedelta(hours=1)).timestamp()) * SECOND_NS),
+    ]
     assert len(kept(decide(snapshots, explicit_policy(keep_daily=5), now_ns=NOW))) == 2
     assert len(kept(decide(snapshots, explicit_policy(keep_daily=5), now_ns=NOW, zone=ZoneInfo("Europe/Berlin")))) == 1
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from icc_store.cli import units
 from icc_store.cli.table import Column, table
-from icc_store.operations.retention import NS, YEAR_NS, format_duration
+from icc_store.clock import SECOND_NS
+from icc_store.operations.retention import YEAR_NS, format_duration
 
 if TYPE_CHECKING:
     from icc_store.model.record import Snapshot
@@ -51,4 +52,4 @@ def _since(snapshot: Snapshot, now_ns: int) -> str:
 def _duration(ns: int) -> str:
     """A date in the future counts as now, as it does for the rules."""
     ns = max(ns, 0)
-    return units.duration(ns) if ns < 3600 * NS or ns > 1000 * YEAR_NS else format_duration(ns)
+    return units.duration(ns) if ns < 3600 * SECOND_NS or ns > 1000 * YEAR_NS else format_duration(ns)

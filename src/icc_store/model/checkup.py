@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from icc_store.clock import DAY_NS
 from icc_store.codec.serial import pack, unpack
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.maintenance import ReadTransaction, WriteTransaction, bump_epoch
@@ -37,7 +38,6 @@ __all__ = (
 _CURSOR = b"verify cursor"
 _VERIFIED = b"verified"
 _NUMBER_SIZE = 8
-_DAY_NS = 86_400_000_000_000
 
 
 def snapshot_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:
@@ -83,7 +83,7 @@ def remember_all_verified(repository: Repository, last: int) -> None:
     """Note that everything up to the snapshot of number `last` is whole; once a day is enough."""
     now = repository.clock.now_ns()
     when, known = _all_verified(repository)
-    if now - when >= _DAY_NS or last != known:
+    if now - when >= DAY_NS or last != known:
         with repository.store.write() as txn:
             txn.put(Table.META, _VERIFIED, pack([now, last]))
         repository.objects.renew()
@@ -91,7 +91,7 @@ def remember_all_verified(repository: Repository, last: int) -> None:
 
 def remember_verified(repository: Repository, snapshot: Snapshot) -> None:
     """Note that this snapshot is whole; once a day is enough."""
-    if repository.clock.now_ns() - (verified_ns(repository, snapshot) or 0) >= _DAY_NS:
+    if repository.clock.now_ns() - (verified_ns(repository, snapshot) or 0) >= DAY_NS:
         repository.annotate(snapshot.id, Subject.VERIFIED, True)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from icc_store.clock import DAY_NS
 from icc_store.model.repository import Repository
 from icc_store.store.protocol import ReadTransaction, Table
 
 _KEY = b"cleaned"
 _SIZE = 8
-_DAY_NS = 86_400_000_000_000
 
 
 def is_due(repository: Repository, now_ns: int) -> bool:
@@ -27,4 +27,4 @@ def take_turn(repository: Repository, now_ns: int) -> bool:
 
 def _is_due(txn: ReadTransaction, now_ns: int) -> bool:
     last = int.from_bytes(txn.get(Table.META, _KEY) or b"")
-    return not last <= now_ns < last + _DAY_NS
+    return not last <= now_ns < last + DAY_NS

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.clock import DAY_NS, HOUR_NS, SYSTEM_CLOCK, Clock
 from icc_store.errors import SnapshotNotFound
 from icc_store.fs.identity import host_name
 from icc_store.limits import MIB
 from icc_store.model.repository import Repository
 from icc_store.operations.health_facts import Facts, SourceFacts, gather
-from icc_store.operations.retention import DAY_NS, HOUR_NS, format_duration
+from icc_store.operations.retention import format_duration
 from icc_store.operations.run_due import last_time
 from icc_store.operations.schedule import Installed
 

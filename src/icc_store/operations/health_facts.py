@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from icc_store.clock import DAY_NS
 from icc_store.model.checkup import verified_ns
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.model.upkeep import KnownCopy, is_copy, known_copies
-from icc_store.operations.retention import DAY_NS, WEEK_NS
+from icc_store.operations.retention import WEEK_NS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.clock import SECOND_NS, SYSTEM_CLOCK, Clock
 from icc_store.errors import IccStoreError
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -71,7 +71,7 @@ def guard(
 
 def snapshot_name(step: Step, time_ns: int) -> str:
     """`pre-migrate-20261101-120000`, in UTC like the ids of manifests."""
-    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime(f"{step}-%Y%m%d-%H%M%S")
+    return datetime.fromtimestamp(time_ns // SECOND_NS, UTC).strftime(f"{step}-%Y%m%d-%H%M%S")
 
 
 def _doubts(snapshot: Snapshot) -> list[str]:

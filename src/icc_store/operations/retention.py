@@ -23,12 +23,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
+from icc_store.clock import DAY_NS, HOUR_NS, SECOND_NS
 from icc_store.errors import UsageError
 from icc_store.model.record import Snapshot, SnapshotClass
 
-NS = 1_000_000_000
-HOUR_NS = 3600 * NS
-DAY_NS = 24 * HOUR_NS
 WEEK_NS = 7 * DAY_NS
 YEAR_NS = 365 * DAY_NS
 SAFETY_NS = DAY_NS
@@ -242,7 +240,7 @@ def _apply(
             key: tuple[int, ...] = (one.record.seq,)
             said = f"within {format_duration(rule.within_ns)}" if rule.within_ns else f"newest {rule.count}"
         else:
-            key, label = _BUCKETS[rule.period](datetime.fromtimestamp(time_ns // NS, UTC).astimezone(zone))
+            key, label = _BUCKETS[rule.period](datetime.fromtimestamp(time_ns // SECOND_NS, UTC).astimezone(zone))
             said = f"{rule.period} {label}"
         if key in met:
             yield one, False, f"{said}: {met[key].id.hex()[:_SHOWN]} stays"

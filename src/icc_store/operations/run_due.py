@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.clock import DAY_NS, HOUR_NS, SECOND_NS, SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError, IccStoreError, PartialResult
 from icc_store.fs.identity import default_source, host_name
 from icc_store.model.checkup import all_verified_ns
@@ -26,13 +26,12 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.cleanup import CleanupOptions, clean_up
 from icc_store.operations.drill import drill
 from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
-from icc_store.operations.retention import HOUR_NS, explicit_policy
+from icc_store.operations.retention import explicit_policy
 from icc_store.operations.schedule import NIGHT, Every, TimeOfDay
 from icc_store.operations.snapshot import take_snapshot
 from icc_store.operations.snapshot_options import SnapshotOptions
 from icc_store.operations.verify import verify
 
-_DAY_NS = 24 * HOUR_NS
 _TRIED = "it was tried within the day"
 _FORGET_NOTHING = explicit_policy(keep_within="1000y")
 """gc removes here what was forgotten; what is to be forgotten the cleanup has decided."""
@@ -213,11 +212,11 @@ class _Keeper:
         ever = 0 < last_ns <= now
         since = last_ns if ever else min(first, now)
         if now - since < every.ns:
-            return f"{every}, and the {'last' if ever else 'first snapshot'} was {(now - since) // _DAY_NS} days ago"
+            return f"{every}, and the {'last' if ever else 'first snapshot'} was {(now - since) // DAY_NS} days ago"
         return _TRIED if self._tried_today(chore, source or "") else ""
 
     def _tried_today(self, chore: Chore, source: str = "") -> bool:
-        return 0 <= self._clock.now_ns() - tried_ns(self._repository, chore, source) < _DAY_NS
+        return 0 <= self._clock.now_ns() - tried_ns(self._repository, chore, source) < DAY_NS
 
     def _try(self, chore: Chore, about: str, reason: str, work: Callable[[], str], *, tried: str | None = None) -> Done:
         """Do it. `tried`: it is noted that it was begun, for this source where it is about one."""
@@ -233,11 +232,11 @@ class _Keeper:
 
 def last_time(daily: TimeOfDay, now_ns: int) -> int:
     """When it was last this time of day, local time, in ns."""
-    now = datetime.fromtimestamp(now_ns // 10**9)  # noqa: DTZ006 - local time is what the hour is given in
+    now = datetime.fromtimestamp(now_ns // SECOND_NS)  # noqa: DTZ006 - local time is what the hour is given in
     then = now.replace(hour=daily.hour, minute=daily.minute, second=0)
     if then > now:
         then -= timedelta(days=1)
-    return int(then.timestamp()) * 10**9
+    return int(then.timestamp()) * SECOND_NS
 
 
 def _source_of(charge: Charge) -> str:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from icc_store.clock import DAY_NS
 from icc_store.errors import IccStoreError, UsageError
 from icc_store.fs.timetable import Job, Listed, Piece, Timetable
 
 _DAYS = {"daily": 1, "weekly": 7, "monthly": 30, "never": 0}
-_DAY_NS = 86_400_000_000_000
 
 
 class Every(StrEnum):
@@ -34,7 +34,7 @@ class Every(StrEnum):
     @property
     def ns(self) -> int:
         """Nanoseconds between one time and the next; 0 for never."""
-        return _DAYS[self.value] * _DAY_NS
+        return _DAYS[self.value] * DAY_NS
 
 
 @dataclass(frozen=True)
