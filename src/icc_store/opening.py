@@ -38,6 +38,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
 from icc_store.store.lmdb_store import COMPACT_NAME, DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
+from icc_store.store.plain_files import require_plain_files
 
 if TYPE_CHECKING:
     from icc_store.operations.salvage_source import Evidence
@@ -157,6 +158,7 @@ def open_repository(
         )
     if not path.is_dir():
         raise NotARepository(f"{path} is a file, not a repository")
+    require_plain_files(path)
     header = read_header(path)
     _refuse_network(path)
     writable = os.access(path, os.W_OK) and not os.statvfs(path).f_flag & os.ST_RDONLY

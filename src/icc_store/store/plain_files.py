@@ -1,0 +1,30 @@
+"""A repository is made of plain files and directories. Links and pipes in it lead elsewhere or never end.
+
+Somebody who hands over a repository may have put them there: a link in the place of a lock file would have its target
+written to, by us or by liblmdb, and a pipe would be waited for.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from icc_store.errors import NotARepository
+
+
+def require_plain_files(path: Path) -> None:
+    """Raise NotARepository where anything directly in the repository at `path` is neither file nor directory."""
+    try:
+        with os.scandir(path) as entries:
+            odd = [
+                one.name
+                for one in entries
+                if not (one.is_file(follow_symlinks=False) or one.is_dir(follow_symlinks=False))
+            ]
+    except OSError:
+        return  # what cannot be looked into cannot be opened either, and that says why
+    if odd:
+        raise NotARepository(
+            f"{path / min(odd)} is neither a file nor a directory, so it is no part of a repository",
+            hint="do not use the repository of somebody you do not trust; else remove it, or put the file itself there",
+        )
