@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults import by_strace
 from tests.faults.operations import OPERATIONS
-from tests.faults.shim import BY_NAME, FAILURES, KILLED
+from tests.faults.shim import BY_NAME, FAILURES, KILLED, build
 from tests.faults.sweep import Task, sweep
 
 NAMES = [operation.name for operation in OPERATIONS]
@@ -13,7 +14,7 @@ NAMES = [operation.name for operation in OPERATIONS]
 
 def struck(tasks: list[Task]) -> int:
     """How many calls were struck, without anything to complain of."""
-    outcomes = list(sweep(tasks))
+    outcomes = list(sweep(tasks, library=build()))
     complaints = [each for outcome in outcomes for each in outcome.complaints]
     assert not complaints, "\n".join(complaints)
     return sum(outcome.struck.total() for outcome in outcomes)
@@ -48,3 +49,13 @@ def test_a_call_fails() -> None:
 def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:
     """Calls that this harness has found mistakes at."""
     assert struck([Task(operation, BY_NAME[fault], where=where)])
+
+
+@pytest.mark.slow
+def test_without_a_compiler() -> None:
+    """strace stands in for the shim, and finds nothing either."""
+    if not by_strace.available():
+        pytest.skip("needs strace, and leave to trace")
+    outcomes = list(sweep([Task("forget", KILLED, 3), Task("forget", BY_NAME["EIO once"], 2)]))
+    assert [each for outcome in outcomes for each in outcome.complaints] == []
+    assert sum(outcome.struck.total() for outcome in outcomes) == 5

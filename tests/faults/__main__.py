@@ -14,9 +14,8 @@ import time
 from collections import Counter
 
 from tests.faults.operations import OPERATIONS
-from tests.faults.shim import FAILURES, KILLED
+from tests.faults.shim import FAILURES, KILLED, build
 from tests.faults.sweep import Outcome, Task, sweep
-
 
 HEADLINE = f"{'operation':34} {'fault':20} {'points':>6} {'survived':>8} {'wrong':>5}  calls"
 
@@ -71,7 +70,7 @@ def main() -> int:
     tasks = [Task(name, fault, options.points) for name in chosen for fault in faults]
     print(HEADLINE)
     began, outcomes = time.monotonic(), []
-    for outcome in sweep(tasks, jobs=options.jobs):
+    for outcome in sweep(tasks, jobs=options.jobs, library=build()):
         outcomes.append(outcome)
         print("\n".join([line(outcome), *(f"WRONG: {each}" for each in outcome.complaints)]), flush=True)
     never = gaps(outcomes) if options.points is None else []

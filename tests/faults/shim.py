@@ -85,6 +85,11 @@ def build() -> Path | None:
     return library
 
 
+def is_loaded() -> bool:
+    """Whether this process has the library."""
+    return hasattr(ctypes.CDLL(None), "fault_arm")
+
+
 class Report:
     """Memory shared with a child, in which the shim says what it saw, whatever becomes of the child."""
 

@@ -22,7 +22,8 @@ from typing import Any
 
 import icc_store
 from icc_store.cli.main import main
-from tests.faults.shim import NOTHING, Fault, Report
+from tests.faults.by_strace import Tracer
+from tests.faults.shim import NOTHING, Fault, Report, is_loaded
 from tests.support.live import Contents, on_disk
 
 _LASTS_NOT = frozenset(("lock.mdb", "use.lock", "write.lock", "due.lock", "out"))
@@ -55,6 +56,7 @@ class Stage:
         self._fixture = scratch / "fixture"
         self._scratch = scratch
         self._report = Report()
+        self._tracer = Tracer(self.top)
         for folder in (self.home, self.plain):
             folder.mkdir(parents=True)
 
@@ -91,18 +93,22 @@ class Stage:
 
     def run(self, *arguments: str | Path, fault: Fault = NOTHING, at: int = 0) -> Ran:
         """Run the program on the stage's repository in a child of its own, to its end."""
-        out, err = self.top / "out", self._scratch / "err"
+        out, err, trace = self.top / "out", self._scratch / "err", self._scratch / "trace"
         command = ["--repo", str(self.repository), *map(str, arguments)]
+        traced = not is_loaded() and fault is not NOTHING
         child = os.fork()
         if child == 0:
             with suppress(BaseException):
                 self._become(out, err)
-                self._report.arm(fault, at, [self.top, Path("/proc")])
+                if traced:
+                    os.execvp("strace", self._tracer.wrap(command, fault, at, trace))
+                if is_loaded():
+                    self._report.arm(fault, at, [self.top, Path("/proc")])
                 main(command)
             os._exit(99)  # not reached: `main` exits by itself
         _, status = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(status)
-        return Ran(code, _text(out), _text(err), self._report.calls)
+        calls = self._tracer.calls(fault, trace) if traced else self._report.calls
+        return Ran(os.waitstatus_to_exitcode(status), _text(out), _text(err), calls)
 
     def isolated(self, function: Callable[[], Any]) -> Any:
         """What a function gives in a child of its own. Raises AssertionError with its traceback when it raises."""
