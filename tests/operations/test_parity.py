@@ -12,6 +12,7 @@ from icc_store.model.header import read_header
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.opening import create_copy, create_repository, open_for_repair, open_repository
+from icc_store.operations import parity
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import forget
 from icc_store.operations.parity import ParityStatus, renew, status, turn_off, turn_on
@@ -112,6 +113,28 @@ def test_a_group_grows_with_the_repository(path: Path, clock: FixedClock) -> Non
         damage.damage_block(repository, damage.block_numbers(repository)[0])
         damage.damage_block(repository, damage.block_numbers(repository)[-1])
     repaired(path)
+    assert_whole(path, snapshot, files)
+
+
+def test_a_large_repository_has_several_groups(path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full group is left as it is when others follow; damage in each of them is repaired."""
+    monkeypatch.setattr(parity, "MAX_GROUP_SUMS", 32)  # groups of 640 cells, in place of a repository of gigabytes
+    files: dict[str, bytes] = {}
+    seen: dict[str, bytes] = {}
+    for number in range(4):
+        files[f"large {number}"] = noise(number, 1_600_000)
+        snapshot = backed_up(path, files, clock)
+        groups = {file.name: file.read_bytes() for file in sorted((path / "parity").glob("*.parity"))}
+        assert list(groups)[: max(0, len(seen) - 1)] == list(seen)[:-1]
+        assert all(groups[name] == seen[name] for name in list(seen)[:-1])
+        seen = groups
+    found = status_of(path)
+    assert found.groups >= 3
+    assert found.whole
+    with open_repository(path) as repository:
+        for block in damage.block_numbers(repository)[::10]:
+            damage.damage_block(repository, block)
+    assert not repaired(path).parity.lost
     assert_whole(path, snapshot, files)
 
 
