@@ -65,3 +65,17 @@ def test_no_child_is_left_behind() -> None:
     assert set(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_child_that_nobody_waits_for_ends() -> None:
+    """Who stops asking does not wait for work that takes long."""
+
+    def work(_position: int, _at: At, give: Give) -> None:
+        give(b"a", b"1")
+        signal.pause()
+
+    rows = Sacrifice(work).rows()
+    assert next(rows) == (b"a", b"1")
+    rows.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

@@ -21,6 +21,7 @@ from icc_store.errors import RepositoryNotFound
 if TYPE_CHECKING:
     from icc_store.config.settings import Settings as MemorySettings
     from icc_store.model.repository import Repository
+    from icc_store.monitor import Monitor
 
 
 class Context:
@@ -87,7 +88,9 @@ class Context:
         return known
 
     @contextmanager
-    def open(self, *, readonly: bool = False, exclusive: bool = False) -> Iterator[Repository]:
+    def open(
+        self, *, readonly: bool = False, exclusive: bool = False, monitor: Monitor | None = None
+    ) -> Iterator[Repository]:
         """The repository that is meant, open in the body. Raises what `opening.open_repository` raises."""
         from icc_store.opening import open_repository
 
@@ -98,7 +101,7 @@ class Context:
                 hint="`icc-store snapshot` makes it at first use; --repo DIR names another",
             )
         with open_repository(
-            choice.path, monitor=self.monitor, clock=self.clock, readonly=readonly, exclusive=exclusive
+            choice.path, monitor=monitor or self.monitor, clock=self.clock, readonly=readonly, exclusive=exclusive
         ) as repository:
             yield repository
 

@@ -37,7 +37,7 @@ from icc_store.operations.verify_index import RowsByBlock
 from icc_store.operations.verify_records import Records, check_records, check_unlisted
 from icc_store.operations.verify_trees import TreeCheck
 
-__all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "verify"]
+__all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "crashed", "verify"]
 
 _TRIES = 3
 
@@ -116,6 +116,12 @@ def verify(
     )
 
 
+def crashed(how: str) -> VerifyResult:
+    """What is to be said when the check ended the process that did it."""
+    finding = Finding(Severity.DAMAGE, f"the database cannot be read to its end: {how}")
+    return VerifyResult((finding,), 0, 0, 0, 0, 0, 0, 0, complete=False, disowned=0, duration_ns=0)
+
+
 class _Check:
     def __init__(self, repository: Repository, options: VerifyOptions, monitor: Monitor) -> None:
         self.drafts: list[Draft] = []
@@ -132,10 +138,11 @@ class _Check:
     def run(self, snapshot: Snapshot | None) -> int:
         """Check what is to be checked. Returns the number of index rows that were removed."""
         repository, options = self._repository, self._options
-        self.drafts += [
-            Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True)
-            for problem in repository.store.problems()
-        ]
+        if snapshot is None:
+            self.drafts += [
+                Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True)
+                for problem in repository.store.problems()
+            ]
         self._monitor.phase("records")
         self.records, removals = self._check_records()
         self.drafts += self.records.drafts

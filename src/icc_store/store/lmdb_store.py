@@ -22,6 +22,7 @@ from icc_store.errors import BlockDamaged, DamageError, DiskFull, IccStoreError,
 from icc_store.limits import BATCH_BYTES, MAP_SIZE, MAP_SIZE_FLOOR, SMALL_BLOCK_SIZE
 from icc_store.store.head import Head, fsync_path, read_head, write_head
 from icc_store.store.lmdb_failures import MIN_ROOM, meaning, not_writable, room_left
+from icc_store.store.lmdb_lock_file import MAX_READERS, reserve_lock_file
 from icc_store.store.lmdb_transaction import (
     BLOCKS,
     COMMIT_KEY,
@@ -157,6 +158,16 @@ class LmdbStore:
         """The first block number that a living run may have written, or None when none is adding."""
         return lowest_writer(self.path / WRITERS_NAME)
 
+    def problems(self) -> list[str]:
+        """What is wrong with the file's pages. Looked at again under the lock, since a writer may have been at it."""
+        from icc_store.store.lmdb_structure import structure_problems  # for verify alone
+
+        found = structure_problems(self.file)
+        if not found or self.readonly:
+            return found
+        with self._lock.held():
+            return structure_problems(self.file)
+
     def reusable_bytes(self) -> int:
         """Bytes of the file's pages that are free; those that the last commits freed may be in use for a moment."""
         page: int = self._env.stat()["psize"]
@@ -204,6 +215,9 @@ class LmdbStore:
                 _copy_rows(seen.cursor(db=self.index_table), copy, index, dupdata=True)
 
     def _open_environment(self) -> lmdb.Environment:
+        locks = os.access(self.path, os.W_OK)  # read-only media have no room for a reader table
+        if locks:
+            reserve_lock_file(self.path)
         size = MAP_SIZE
         floor = max(MAP_SIZE_FLOOR, 2 * self.file.stat().st_size if self.file.exists() else 0)
         while True:
@@ -212,11 +226,11 @@ class LmdbStore:
                     os.fspath(self.path),
                     map_size=size,
                     max_dbs=_MAX_TABLES,
-                    max_readers=512,
+                    max_readers=MAX_READERS,
                     mode=0o600,
                     meminit=False,
                     readonly=self.readonly,
-                    lock=os.access(self.path, os.W_OK),  # read-only media have no room for a reader table
+                    lock=locks,
                 )
             except lmdb.MemoryError:
                 if size // 2 < floor:
@@ -231,12 +245,9 @@ class LmdbStore:
         """
         needed = (self._env.info()["last_pgno"] + 1) * self._env.stat()["psize"]
         if self.file.stat().st_size < needed:
-            from lmdb.verify import VerifyError, verify  # needed once in a repository's life, if ever
+            from icc_store.store.lmdb_structure import structure_problems  # needed once in a repository's life, if ever
 
-            try:
-                problems: list[str] = verify(os.fspath(self.file))  # type: ignore[no-untyped-call]  # lmdb has no types for it
-            except VerifyError as error:
-                problems = [str(error)]
+            problems = structure_problems(self.file)
             if problems:
                 raise DamageError(f"{self.file} was cut off: {problems[0]}", hint="run `icc-store verify`")
 

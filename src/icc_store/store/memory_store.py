@@ -137,6 +137,9 @@ class MemoryStore:
     def lowest_writer(self) -> int | None:
         return min(self._adding, default=None)
 
+    def problems(self) -> list[str]:
+        return []
+
     def reusable_bytes(self) -> int:
         return 0
 

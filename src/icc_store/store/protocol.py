@@ -107,6 +107,9 @@ class Store(Protocol):
     def lowest_writer(self) -> int | None:
         """The first block number that a living run may have written, or None when none is adding."""
 
+    def problems(self) -> list[str]:
+        """What is wrong with how everything stored hangs together, found without relying on any of it."""
+
     def reusable_bytes(self) -> int:
         """Bytes that were freed and that new blocks can fill."""
 

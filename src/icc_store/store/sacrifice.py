@@ -32,6 +32,8 @@ class Sacrifice:
 
     def __init__(self, work: Work, *, children: int = 1000) -> None:
         self.problems: list[str] = []
+        self.died_of: int | None = None
+        """The signal that ended the last child that died, if one did."""
         self._work = work
         self._children = children
 
@@ -56,6 +58,7 @@ class Sacrifice:
             self._be_the_child(position, shared, writing)
         os.close(writing)
         told = ""
+        done = False
         try:
             with os.fdopen(reading, "rb") as stream:
                 while (head := stream.read(_SIZES.size)) and len(head) == _SIZES.size:
@@ -67,11 +70,15 @@ class Sacrifice:
                     if row is None:
                         break
                     yield row
+            done = True
         finally:
+            if not done:
+                os.kill(child, signal.SIGKILL)  # nobody wants to know any more, and it may be at it for hours
             _, status = os.waitpid(child, 0)
         code = os.waitstatus_to_exitcode(status)
         if code == 0:
             return told, False
+        self.died_of = -code if code < 0 else None
         return f"reading ended the process that did it ({_cause(code)})", True
 
     def _be_the_child(self, position: int, shared: mmap.mmap, writing: int) -> None:

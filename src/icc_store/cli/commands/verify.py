@@ -16,6 +16,7 @@ from icc_store.model.paths import display
 from icc_store.operations.resolve import SHORT_ID, resolve
 
 if TYPE_CHECKING:
+    from icc_store.monitor import Monitor
     from icc_store.operations.verify import Finding, VerifyOptions, VerifyResult
 
 DOCUMENT = {
@@ -80,18 +81,27 @@ def command(
     What is wrong is listed with the files of snapshots that it concerns, and the exit code is 6. What is damaged loses
     its place in the index, so that the next snapshot stores it again.
     """
-    from icc_store.operations.verify import VerifyOptions, verify
+    from icc_store.cli.in_child import ChildCrashed, in_child
+    from icc_store.operations.verify import VerifyOptions, crashed, verify
 
     if sum((sample is not None, snapshot is not None, structure)) > 1:
         raise UsageError("--sample, --snapshot and --structure exclude each other")
     options = VerifyOptions(sample=sample, structure=structure)
-    with context.open() as repository:
-        found = resolve(repository, snapshot, source=source, monitor=context.monitor) if snapshot else None
-        result = verify(repository, found, options=options, monitor=context.monitor, clock=context.clock)
+
+    def work(monitor: Monitor) -> tuple[VerifyResult, bool]:
+        with context.open(monitor=monitor) as repository:
+            found = resolve(repository, snapshot, source=source, monitor=monitor) if snapshot else None
+            result = verify(repository, found, options=options, monitor=monitor, clock=context.clock)
+            return result, repository.header.has_parity
+
+    try:
+        result, has_parity = in_child(work, context.monitor, context.clock)
+    except ChildCrashed as error:
+        result, has_parity = crashed(error.message), False
     context.monitor.finish()
     context.output.emit("verify", _document(result), lambda: _lines(result, options), summary=not result.findings)
     if result.findings:
-        hint = _HINT_WITH_PARITY if result.damaged and repository.header.has_parity else _HINT
+        hint = _HINT_WITH_PARITY if result.damaged and has_parity else _HINT
         count = units.plural(len(result.findings), "finding")
         raise DamageError(f"{count}: the repository is {'damaged' if result.damaged else 'inconsistent'}", hint=hint)
 
