@@ -32,7 +32,7 @@ from icc_store.model.header import (
     publish_header,
     read_header,
 )
-from icc_store.model.parity import second_copies
+from icc_store.model.parity import is_behind, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
@@ -173,10 +173,10 @@ def open_repository(
         repository = Repository(path, header, store, clock=clock)
         stack.callback(repository.objects.renew)
         yield repository
-        if header.has_parity and not readonly:
-            from icc_store.operations.parity import keep_up  # an optional part begins
+        if header.has_parity and not readonly and is_behind(repository):
+            from icc_store.operations.parity import catch_up  # an optional part begins
 
-            keep_up(repository, monitor=monitor)
+            catch_up(repository, monitor=monitor)
 
 
 @dataclass

@@ -84,7 +84,7 @@ def test_it_can_be_turned_off(program: Program) -> None:
 
 def test_compacting_leaves_nothing_removed_in_it(program: Program, tmp_path: Path) -> None:
     """After `gc --now --compact` parity knows only what is there."""
-    fill(tmp_path / "source", {"small": b"small"})
+    fill(tmp_path / "source", {name: data for name, data in FILES.items() if name != "large"})
     program.good("snapshot", tmp_path / "source")
     program.good("gc", "--keep-last", "1", "--now", "--compact")
     found = program.good("--json", "parity").document

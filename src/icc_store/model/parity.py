@@ -27,11 +27,23 @@ __all__ = (
 
 _FOLDER = "parity"
 _NEWEST = "newest"
+_REMOVED_SHARE = 4
+"""Parity is made anew when the removed blocks take a quarter of the room for new ones."""
 
 
 def parity_folder(repository: Path) -> Path:
     """The directory of parity files in a repository's."""
     return repository / _FOLDER
+
+
+def is_behind(repository: Repository) -> bool:
+    """Whether parity must be looked after: what it covers, with second copies, is not all that should be covered."""
+    newest = repository.store.newest
+    state = None if newest is None else newest.state()
+    if state is None:
+        return repository.header.has_parity
+    with repository.store.read() as txn:
+        return state.last < txn.last_block() or state.removed > state.room // _REMOVED_SHARE
 
 
 def parity_size(repository: Path) -> int:

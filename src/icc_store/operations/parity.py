@@ -41,8 +41,8 @@ USUAL_PERMILLE = 50
 _LEAST_ROOM = MIB
 """Second copies may always take this much: making parity anew costs more than so many bytes."""
 
-_REMOVED_SHARE = 4
-"""Parity is made anew when the removed blocks take a quarter of the room for new ones."""
+_WORN = 4
+"""A group is made anew when removed blocks use up a quarter of its sums."""
 
 _NEARLY_FULL = 0.9
 _NO_END = 1 << 62
@@ -90,24 +90,14 @@ def turn_off(repository: Repository) -> None:
     end_parity(repository)
 
 
-def keep_up(repository: Repository, *, monitor: Monitor = SILENT) -> None:
-    """Make parity anew where there are too many new blocks for second copies, or too many that are gone.
-
-    Never fails: what cannot be done now is told, and done the next time.
-    """
-    newest = repository.store.newest
-    if newest is None:
-        return
+def catch_up(repository: Repository, *, monitor: Monitor = SILENT) -> None:
+    """Make parity anew where it is behind. Never fails: what cannot be done now is told, and done the next time."""
+    if not read_header(repository.path).has_parity:
+        return  # it has just been turned off
     try:
-        state = newest.state()
-        if state is None:
-            if not read_header(repository.path).has_parity:
-                return  # it has just been turned off
-            raise DamageError(f"{newest.path} is damaged", hint="run `icc-store verify`, then `icc-store parity 5%`")
-        with repository.store.read() as txn:
-            behind = state.last < txn.last_block()
-        if behind or state.removed > state.room // _REMOVED_SHARE:
-            renew(repository, monitor=monitor)
+        if _newest_of(repository).state() is None:
+            raise DamageError("its state is damaged", hint="run `icc-store verify`, then `icc-store parity 5%`")
+        renew(repository, monitor=monitor)
     except BusyError:
         pass  # another process is at it
     except (IccStoreError, OSError) as error:
@@ -254,7 +244,7 @@ class _Renewal:
 
     def _is_worn(self, group: Group) -> bool:
         gone = sum(_cells_of(block.size) for block in group.blocks if block.number in self._removed)
-        return gone * _REMOVED_SHARE > group.shape.words * group.shape.sums
+        return gone * _WORN > group.shape.words * group.shape.sums
 
     @property
     def _most_cells(self) -> int:

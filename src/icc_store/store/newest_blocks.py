@@ -66,11 +66,11 @@ class NewestBlocks:
         self._repository = repository
 
     def state(self) -> NewestState | None:
-        """What the file says of itself; None where it is missing or does not make sense."""
+        """What the file says of itself; None where it cannot be read or does not make sense."""
         try:
             with self.path.open("rb") as file:
                 data = file.read(_STATE.size + CHECKSUM_SIZE)
-        except FileNotFoundError:
+        except OSError:
             return None
         record = data[: _STATE.size]
         if len(record) != _STATE.size or checksum(record) != data[_STATE.size :]:
@@ -154,7 +154,7 @@ class NewestBlocks:
         """Everything in the file that its checksums prove. Records after a damaged one are found by their mark."""
         try:
             data = self.path.read_bytes()
-        except FileNotFoundError:
+        except OSError:
             return NewestContent({}, frozenset(), damaged=True)
         state = self.state()
         copies: dict[int, bytes] = {}
