@@ -63,7 +63,7 @@ def as_error(problem: BaseException) -> IccStoreError:
         return _usage(problem)
     if isinstance(problem, KeyboardInterrupt | click.exceptions.Abort):
         by = f" by {problem}" if str(problem) else ""
-        return Interrupted(f"interrupted{by}", hint="run it again; what was stored so far is reused")
+        return Interrupted(f"interrupted{by}", hint="run it again; a snapshot reuses what was stored so far")
     if isinstance(problem, MemoryError):
         return IccStoreError("there is not enough memory")
     if isinstance(problem, OSError):

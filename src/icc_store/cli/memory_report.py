@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from icc_store.cli.units import number, plural
 from icc_store.entities.findings import Severity
+from icc_store.entities.profiles import GENERIC
 from icc_store.errors import PartialResult
 from icc_store.model.paths import display
+from icc_store.operations.memory.manifest import notes_of
 
 if TYPE_CHECKING:
     from icc_store.entities.findings import Finding
@@ -81,6 +83,22 @@ def memory_warnings(result: SnapshotResult, *, verbose: bool) -> list[tuple[byte
     found = [each for each in result.findings if verbose or each.severity is Severity.ERROR]
     found += result.secrets
     return [(each.path, f"{each.severity}: {f'{each.field}: ' if each.field else ''}{each.message}") for each in found]
+
+
+def loss_warnings(result: SnapshotResult) -> list[tuple[bytes, str]]:
+    """What a user may not know yet: that most of what was there is gone, or that a memory is none any more."""
+    parent = result.parent
+    if parent is None:
+        return []
+    files, short = parent.record.counters.files, parent.id.hex()[:8]
+    found = []
+    if 2 * result.removed_files > files:
+        gone = f"{number(result.removed_files)} of {plural(files, 'file')}"
+        found.append((b"", f"warning: {gone} of the last snapshot ({short}) are gone; it still has them"))
+    former = (notes_of(parent) or {}).get("profile", result.profile)
+    if former != result.profile and result.profile == GENERIC.name:
+        found.append((b"", f"warning: at the last snapshot ({short}) this was a memory ({former}); now it is none"))
+    return found
 
 
 def require_sound(result: SnapshotResult) -> None:

@@ -21,6 +21,8 @@ class Settings:
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if context.get_parameter_source(str(parameter.name)) is click.core.ParameterSource.COMMANDLINE:
+        if value == "":
+            raise click.BadParameter("it is empty; is a variable not set?", param=parameter)
         setattr(context.obj.settings, str(parameter.name), value)
 
 

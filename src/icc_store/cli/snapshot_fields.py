@@ -37,7 +37,7 @@ _COLUMNS = (
     Column("TIME"),
     Column("NAME", flexible=True),
     Column("TAGS", flexible=True),
-    Column("SOURCE", flexible=True),
+    Column("SOURCE", flexible=True, keeps_end=True),
     Column("CLASS"),
     Column("FILES", right=True),
     Column("SIZE", right=True),
@@ -77,8 +77,10 @@ def brief_fields(snapshot: Snapshot) -> Document:
 def snapshot_table(snapshots: Iterable[Snapshot], width: int | None) -> Iterator[str]:
     """A table of snapshots. Sources are shown where there are several, classes where one is not full."""
     snapshots = list(snapshots)
-    several = len({one.record.source for one in snapshots}) > 1
-    return table(_COLUMNS, (_row(one, several) for one in snapshots), width)
+    sources = {one.record.source for one in snapshots}
+    machines = {source.partition(":")[0] if ":" in source else "" for source in sources}
+    machine = f"{machines.pop()}:" if len(machines) == 1 else ""  # the same for all of them, so it says nothing
+    return table(_COLUMNS, (_row(one, machine if len(sources) > 1 else None) for one in snapshots), width)
 
 
 def short_id(snapshot: Snapshot) -> str:
@@ -103,14 +105,15 @@ def state(snapshot: Snapshot) -> str:
     return ", ".join(word for word, true in words if true)
 
 
-def _row(snapshot: Snapshot, several_sources: bool) -> list[str]:
+def _row(snapshot: Snapshot, machine: str | None) -> list[str]:
+    """`machine` is what all sources begin with; None where there is but one source."""
     record = snapshot.record
     return [
         short_id(snapshot),
         local_time(record.time_ns)[:16],
         record.name,
         ", ".join(snapshot.tags),
-        record.source if several_sources else "",
+        "" if machine is None else record.source.removeprefix(machine),
         "" if record.kind == SnapshotClass.FULL else str(record.kind),
         number(record.counters.files),
         size(record.counters.size),

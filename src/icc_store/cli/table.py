@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from icc_store.cli.text_width import display_width, shorten
+from icc_store.cli.text_width import display_width, shorten, shorten_start
 
 _GAP = "  "
 _LEAST = 8
@@ -18,6 +18,8 @@ class Column:
     title: str
     right: bool = False
     flexible: bool = False
+    keeps_end: bool = False
+    """Whether the beginning gives way, as of paths."""
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None = None) -> Iterator[str]:
@@ -33,7 +35,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int |
         widths = _fit(columns, widths, width)
     for row in cells:
         yield _GAP.join(
-            _pad(text, size, column.right) for text, size, column in zip(row, widths, columns, strict=True)
+            _pad(text, size, column) for text, size, column in zip(row, widths, columns, strict=True)
         ).rstrip()
 
 
@@ -58,7 +60,7 @@ def _fit(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
     return widths
 
 
-def _pad(text: str, width: int, right: bool) -> str:
-    text = shorten(text, width)
+def _pad(text: str, width: int, column: Column) -> str:
+    text = shorten_start(text, width) if column.keeps_end else shorten(text, width)
     space = " " * (width - display_width(text))
-    return space + text if right else text + space
+    return space + text if column.right else text + space

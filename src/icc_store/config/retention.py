@@ -49,12 +49,9 @@ def policy_of(settings: Settings) -> RetentionPolicy:
 def retention_by_source(
     snapshots: Iterable[Snapshot], environ: Mapping[str, str], config: Config
 ) -> dict[str, SourceRetention]:
-    """What holds for each source that has a snapshot, by the paths of its newest one."""
-    newest: dict[str, Snapshot] = {}
-    for snapshot in snapshots:
-        before = newest.get(snapshot.record.source)
-        if before is None or before.record.kind is not SnapshotClass.FULL or snapshot.record.kind is SnapshotClass.FULL:
-            newest[snapshot.record.source] = snapshot
+    """What holds for each source that has a full snapshot, by the paths of its newest one."""
+    full = (snapshot for snapshot in snapshots if snapshot.record.kind is SnapshotClass.FULL)  # rules are for these
+    newest = {snapshot.record.source: snapshot for snapshot in full}
     found = {}
     for source, snapshot in newest.items():
         paths = [Path(os.fsdecode(path)) for path in snapshot.record.paths]

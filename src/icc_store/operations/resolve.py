@@ -67,6 +67,11 @@ def resolve(
     raise _not_found(spec, known, everything)
 
 
+def is_relative(spec: str) -> bool:
+    """Whether which snapshot is meant depends on the source: `latest`, or a time."""
+    return bool(re.fullmatch(_LATEST, spec) or re.fullmatch(_TIME, spec))
+
+
 def check_name(name: str) -> None:
     """Refuse a name for a snapshot that would be taken for something else. Raises UsageError."""
     if not name or name != name.strip() or not name.isprintable():

@@ -44,9 +44,10 @@ class RoomKeeper:
         """Raise DiskFull when there is no room for so many bytes more."""
         room = self.room()
         if room < size:
+            needed = f"; {size:,} are needed" if size else ""
             raise DiskFull(
-                f"{self._repository} has {max(room, 0):,} bytes of room beyond the {self._min_free:,} to be kept free; "
-                f"{size:,} are needed",
+                f"{self._repository} has {max(room, 0):,} bytes of room beyond the {self._min_free:,} to be kept free"
+                + needed,
                 hint="free some space, run `icc-store gc`, or lower min_free_space_mb",
             )
 

@@ -12,7 +12,7 @@ from icc_store.cli.commands import restore
 from icc_store.cli.context import Context
 from icc_store.cli.forwarding import run_as
 from icc_store.config import memory_directory
-from icc_store.errors import UsageError
+from icc_store.errors import SnapshotNotFound, UsageError
 
 DOCUMENT = restore.DOCUMENT
 
@@ -56,11 +56,20 @@ def command(context: Context, /, snapshot: str, *, listed: bool, dry_run: bool, 
 
 def _of_a_memory(context: Context, snapshot: str, memory: Path) -> str:
     """The id of the snapshot that is meant. Raises UsageError for one of something else, which would replace it."""
+    from icc_store.fs.identity import default_source
     from icc_store.operations.memory.manifest import is_memory
-    from icc_store.operations.resolve import resolve
+    from icc_store.operations.resolve import is_relative, resolve
 
     with context.open(readonly=True) as repository:
-        found = resolve(repository, snapshot, path=bytes(memory.absolute()), monitor=context.monitor)
+        source = None
+        if is_relative(snapshot):  # `latest` of anything but this memory would replace it by another
+            source = context.config.source or default_source([memory.absolute()])
+            if not any(each.record.source == source for each in repository.snapshots()):
+                raise SnapshotNotFound(
+                    f"there is no snapshot of {memory} in this repository",
+                    hint="name one of another source by its name or id; --list shows them",
+                )
+        found = resolve(repository, snapshot, source=source, monitor=context.monitor)
         if not is_memory(repository, found):
             raise UsageError(
                 f"snapshot {found.id.hex()[:12]} is of no memory", hint="`icc-store restore` restores anything"

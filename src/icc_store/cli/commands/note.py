@@ -14,7 +14,11 @@ from icc_store.operations.resolve import resolve
 DOCUMENT = ANNOTATED
 
 
-@click.command(cls=Command, examples=('icc-store note latest "before the upgrade"', 'icc-store note latest ""'))
+@click.command(
+    cls=Command,
+    may_be_empty=("text",),
+    examples=('icc-store note latest "before the upgrade"', 'icc-store note latest ""'),
+)
 @snapshot_argument
 @click.argument("text")
 @source_option

@@ -95,7 +95,7 @@ def command(
     A memory becomes what it was: every file is compared and read back, and `icc-store rollback` undoes it. Chosen
     entities are merged into what is there. Every snapshot is complete, also one taken with --incremental.
     """
-    from icc_store.operations.memory.manifest import is_memory
+    from icc_store.operations.memory.manifest import is_memory, is_of_a_tool
     from icc_store.operations.memory.restore import is_safe_by_default
 
     target = given["target"]
@@ -107,7 +107,8 @@ def command(
         request = _Request(context, found, paths, given, dry_run=dry_run, memory=is_memory(repository, found))
         safely = given["safety"]
         if safely is None:
-            safely = request.memory and is_safe_by_default(repository, found, Path(target) if target else None)
+            known = request.memory or (not paths and is_of_a_tool(found))
+            safely = known and is_safe_by_default(repository, found, Path(target) if target else None)
         if dry_run or not safely:
             request.run(repository, safely=safely)
             return

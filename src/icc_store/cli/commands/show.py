@@ -12,8 +12,10 @@ from icc_store.cli.output import Document, paths_fields, warning_fields
 from icc_store.cli.snapshot_fields import ROW, described, snapshot_fields, state
 from icc_store.cli.table import pairs
 from icc_store.cli.units import duration, local_time, number, plural, ratio, share, size, utc_time
+from icc_store.entities.select import Selection
 from icc_store.model.paths import display
 from icc_store.model.record import Counters, Snapshot
+from icc_store.operations.memory.manifest import manifest_of, notes_of
 from icc_store.operations.resolve import resolve
 
 DOCUMENT = {
@@ -27,7 +29,7 @@ DOCUMENT = {
         "verified": "when it was verified last, or null",
         "drilled": "when a drill restored it last, or null",
         "drill_failure": "what that drill found wrong, else empty",
-        "manifest": "what a profile keeps about it, or null",
+        "manifest": "the manifest of a memory, as `manifest` prints it, or null",
     },
     "counters": {
         "files": "regular files",
@@ -69,7 +71,7 @@ def _document(snapshot: Snapshot) -> Document:
         "verified": None if snapshot.verified_ns is None else utc_time(snapshot.verified_ns),
         "drilled": None if snapshot.drilled_ns is None else utc_time(snapshot.drilled_ns),
         "drill_failure": snapshot.drill_failure,
-        "manifest": _plain(record.manifest),
+        "manifest": manifest_of(snapshot),
     }
     return {
         "snapshot": snapshot_fields(snapshot) | more,
@@ -114,6 +116,7 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
             ("verified", local_time(snapshot.verified_ns) if snapshot.verified_ns else ""),
             ("drilled", _drilled(snapshot)),
             ("left out", "; ".join(_rules(record.exclusions))),
+            *_of_a_memory(snapshot),
             ("program", record.program),
             ("took", duration(counters.duration_ns) if counters.duration_ns else ""),
             *_counts(counters),
@@ -123,6 +126,25 @@ def _lines(snapshot: Snapshot) -> Iterator[str]:
     if record.warnings:
         yield f"  {plural(len(record.warnings), 'file')} with something wrong:"
         yield from (f"    {display(path)}: {message}" for path, message in record.warnings)
+
+
+def _of_a_memory(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    """What the manifest says, or why there is none."""
+    notes = notes_of(snapshot) or {}
+    yield "profile", notes.get("profile", "")
+    if notes.get("selection"):
+        selection = Selection.from_record(notes["selection"])
+        yield "selected", f"{selection.describe()}; {plural(notes['left_out'], 'file')} left out"
+    yield "no manifest", notes.get("error", "")
+    manifest = manifest_of(snapshot)
+    if manifest is None:
+        return
+    kinds = [f"{number(count)} {kind}" for kind, count in manifest["entities_by_type"].items() if count]
+    yield "entities", ", ".join(kinds)
+    found = manifest["icc_store"]["findings"]
+    yield "found", f"{plural(found['errors'], 'error')}, {plural(found['warnings'], 'warning')} in the memory"
+    yield "validated", "; ".join(manifest["icc_store"]["failures"]) or "everything is stored as it was"
+    yield "integrity", manifest["integrity_hash"]
 
 
 def _drilled(snapshot: Snapshot) -> str:

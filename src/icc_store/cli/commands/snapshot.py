@@ -15,7 +15,14 @@ from icc_store.cli import units
 from icc_store.cli.command import Command
 from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
-from icc_store.cli.memory_report import MEMORY, memory_fields, memory_lines, memory_warnings, require_sound
+from icc_store.cli.memory_report import (
+    MEMORY,
+    loss_warnings,
+    memory_fields,
+    memory_lines,
+    memory_warnings,
+    require_sound,
+)
 from icc_store.cli.output import warning_fields
 from icc_store.cli.selection import (
     SELECTION,
@@ -47,6 +54,7 @@ DOCUMENT = {
     "unchanged": "whether its tree is the very same as the parent's",
     "counters": "files, directories, others, size, new_files, changed_files, unchanged_files, read_bytes, added_plain, "
     "added_stored, duration_ns",
+    "removed_files": "files of the parent that are not there any more, or have moved",
     "problems": "path and message of each file that could not be read",
     "selection": SELECTION,
     "since": SINCE,
@@ -69,6 +77,7 @@ def _size(_context: click.Context, _parameter: click.Parameter, text: str | None
 
 @click.command(
     cls=Command,
+    may_be_empty=("note",),
     examples=(
         "icc-store snapshot",
         "icc-store snapshot ~/notes --name friday --tag weekly",
@@ -130,7 +139,7 @@ def command(context: Context, /, paths: tuple[str, ...], **given: Any) -> None:
     context.monitor.finish()
     context.output.emit("snapshot", _document(result, changes), lambda: _lines(result, changes, options), summary=True)
     context.output.warnings([*result.problems, *memory_warnings(result, verbose=context.settings.verbose > 0)])
-    context.output.warnings(size_warnings(result, settings))
+    context.output.warnings([*size_warnings(result, settings), *loss_warnings(result)])
     if to_clean_up:
         from icc_store.cli.cleanup import clean_up_after_snapshot  # once a day
 
@@ -241,6 +250,7 @@ def _document(result: SnapshotResult, changes: DiffSummary | None) -> dict[str, 
         "parent": result.parent.id.hex() if result.parent else None,
         "unchanged": result.unchanged,
         "counters": vars(result.counters),
+        "removed_files": result.removed_files,
         "problems": warning_fields(result.problems),
         "selection": selection_fields(result.left_out),
         "since": since_fields(result.since, changes),
@@ -259,6 +269,8 @@ def _lines(result: SnapshotResult, changes: DiffSummary | None, options: Snapsho
         yield "nothing has changed; no snapshot was made"
     found = f"{units.number(counted.new_files)} new, {units.number(counted.changed_files)} changed"
     found += f", {units.number(counted.unchanged_files)} unchanged"
+    if result.removed_files:
+        found += f", {units.number(result.removed_files)} removed"
     yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {found}"
     verb = "would add" if options.dry_run else "added"
     stored = "" if options.dry_run else f", stored in {units.size(counted.added_stored)}"
