@@ -15,7 +15,7 @@ LONGEST_LIFE = 400
 """Days; then another life begins, from the next seed."""
 
 YEAR = 365
-ENTITIES = 250
+ENTITIES = 60
 
 
 def main() -> int:
@@ -39,7 +39,12 @@ def main() -> int:
         for compact in (False, True):
             with quick_place() as top:
                 year = live(top, entities=ENTITIES, days=YEAR, compact=compact, seed=given.seed + number)
-            print(f"age: {year.days} days{', compacted each week' if compact else ''}: {year}", flush=True)
+            print(
+                f"age: {year.days} days{', compacted each week' if compact else ''}: {year.snapshots} snapshots,"
+                f" {year.churned.used:,} bytes in use, {year.ratio:.2f} times a fresh repository's {year.fresh.used:,};"
+                f" files {year.churned.file:,} and {year.fresh.file:,}",
+                flush=True,
+            )
     return 0
 
 

@@ -53,7 +53,7 @@ def test_a_power_failure_while_a_repaired_database_takes_its_place(life: Recordi
     """The repository is the old one or the new one, never half of each."""
     start = next(number for number, event in enumerate(life.events) if event.other.endswith("damaged.mdb"))
     end = next(number for number in range(start, len(life.events)) if life.events[number].what is What.MARK)
-    found = states(life.events[: end + 1], Disk(life), seed=SEED, start=start, tries=4)
+    found = states(life.events[: end + 1], Disk(life), seed=SEED, start=start, tries=2)
     report = replay(found, seed=SEED, next_runs=0.2)
     assert report.states.total() > 10
     assert not report.failures, "\n".join(report.failures)
