@@ -16,11 +16,10 @@ from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.entities.record import RecordError, read_records
 from icc_store.entities.select import Selection
 from icc_store.errors import SourceError, UsageError
-from icc_store.fs.directory_stack import DirectoryStack
-from icc_store.fs.excludes import Excludes, Rule
+from icc_store.fs.excludes import Excludes
 from icc_store.fs.file_reader import FileReader
+from icc_store.fs.live_walk import Entered, Left, Met, Unreadable, walk_live
 from icc_store.limits import MIB
-from icc_store.model.paths import join
 from icc_store.monitor import SILENT, Monitor
 
 _LARGEST = 16 * MIB
@@ -89,12 +88,9 @@ def _check(selection: Selection, profile: Profile) -> None:
 
 
 @dataclass(slots=True)
-class _Level:
+class _Directory:
     """A directory that is being judged."""
 
-    path: bytes
-    names: list[bytes]
-    rule: Rule | None
     first: int
     """How many paths were left out before it."""
     keeps: bool = False
@@ -108,27 +104,23 @@ class _Judge:
         self._excludes = excludes
         self._monitor = monitor
         self._reader = FileReader()
+        self._way: list[_Directory] = []
+        """The directories that the walk is in, from the root down."""
         self._paths: list[bytes] = []
         self._entities = self._kept = self._unjudged = self._files = self._size = 0
 
     def judge(self, fd: int) -> LeftOut:
         self._monitor.phase("select")
-        stack = DirectoryStack(fd)
-        levels = [self._level(fd, b"")]
-        try:
-            while levels:
-                level = levels[-1]
-                if not level.names:
-                    levels.pop()
-                    if levels:
-                        os.close(stack.ascend())
-                        self._leave(level, levels[-1])
-                    continue
-                below = self._name(stack, level, level.names.pop())
-                if below is not None:
-                    levels.append(below)
-        finally:
-            stack.close()
+        for step in walk_live(fd, self._excludes):
+            match step:
+                case Entered():
+                    self._way.append(_Directory(len(self._paths)))
+                case Left(path):
+                    self._leave(path, self._way.pop())
+                case Unreadable():  # gone meanwhile, or for the scanner to tell of
+                    self._way[-1].keeps = True
+                case Met():
+                    self._judge_file(step)
         return LeftOut(
             selection=self._selection,
             paths=tuple(self._paths),
@@ -139,73 +131,46 @@ class _Judge:
             size=self._size,
         )
 
-    def _level(self, fd: int, path: bytes) -> _Level:
-        names = [os.fsencode(name) for name in os.listdir(fd)]
-        self._monitor.advance(len(names), 0, path)
-        return _Level(path, names, self._excludes.within(path, fd), len(self._paths))
-
-    def _leave(self, level: _Level, above: _Level) -> None:
+    def _leave(self, path: bytes, left: _Directory) -> None:
         """Back from a directory: when all in it is left out, it is left out itself."""
-        if not level.keeps and len(self._paths) > level.first:
-            self._paths[level.first :] = [level.path]
+        if not self._way:
+            return
+        if not left.keeps and len(self._paths) > left.first:
+            self._paths[left.first :] = [path]
         else:
-            above.keeps = True
+            self._way[-1].keeps = True
 
-    def _name(self, stack: DirectoryStack, level: _Level, name: bytes) -> _Level | None:
-        """Judge one name. Returns the level below when it is a directory."""
-        try:
-            status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
-        except OSError:  # gone meanwhile, or for the scanner to tell of
-            level.keeps = True
-            return None
-        if level.rule is not None and level.rule(name, status.st_mode, status.st_size):
-            return None
-        path = join(level.path, name)
-        if stat.S_ISDIR(status.st_mode):
-            return self._below(stack, level, path, name)
-        if self._takes(stack.fd, path, name, status):
-            level.keeps = True
+    def _judge_file(self, file: Met) -> None:
+        self._monitor.advance(1, 0, file.path)
+        if self._takes(file):
+            self._way[-1].keeps = True
         else:
-            self._paths.append(path)
+            self._paths.append(file.path)
             self._files += 1
-            self._size += status.st_size
-        return None
+            self._size += file.status.st_size
 
-    def _below(self, stack: DirectoryStack, level: _Level, path: bytes, name: bytes) -> _Level | None:
-        try:
-            stack.descend(name)
-        except OSError:  # for the scanner to tell of
-            level.keeps = True
-            return None
-        try:
-            return self._level(stack.fd, path)
-        except OSError:
-            os.close(stack.ascend())
-            level.keeps = True
-            return None
-
-    def _takes(self, dir_fd: int, path: bytes, name: bytes, status: os.stat_result) -> bool:
+    def _takes(self, file: Met) -> bool:
         """Whether a file, or something else that is no directory, is stored."""
-        form = self._profile.record_format(path)
+        form = self._profile.record_format(file.path)
         if form is not None:
             self._entities += 1
         if self._selection.config_only:
-            return path.split(b"/", 1)[0] in _ALWAYS or place_of(path).area is Area.INDEX
+            return file.path.split(b"/", 1)[0] in _ALWAYS or place_of(file.path).area is Area.INDEX
         if form is None:
             return True
-        takes = self._judged(dir_fd, path, name, status, form)
+        takes = self._judged(file, form)
         self._unjudged += takes is None
         self._kept += takes is not False
         return takes is not False
 
-    def _judged(self, dir_fd: int, path: bytes, name: bytes, status: os.stat_result, form: RecordFormat) -> bool | None:
+    def _judged(self, file: Met, form: RecordFormat) -> bool | None:
         """Whether the selection takes any record of a file; None when nobody can tell."""
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        if not stat.S_ISREG(file.status.st_mode) or file.status.st_size > _LARGEST:
             return None
         try:
-            data, _, _ = self._reader.read_small(dir_fd, name, status.st_size)
-            records = read_records(form, path, data)
+            data, _, _ = self._reader.read_small(file.directory_fd, file.name, file.status.st_size)
+            records = read_records(form, file.path, data)
         except (OSError, RecordError):
             return None
-        archived = b"archive" in path.split(b"/")[:-1]
+        archived = b"archive" in file.path.split(b"/")[:-1]
         return any(self._selection.matches(record, archived) for record in records)

@@ -12,12 +12,11 @@ from icc_store.entities.findings import Finding, Severity, count, warning
 from icc_store.entities.layout import NEVER_IN_A_MEMORY
 from icc_store.entities.profiles import BY_NAME, GENERIC, Profile
 from icc_store.errors import SourceError, UsageError
-from icc_store.fs.directory_stack import DirectoryStack
-from icc_store.fs.excludes import Excludes, Rule
+from icc_store.fs.excludes import Excludes
 from icc_store.fs.file_reader import FileReader
+from icc_store.fs.live_walk import Entered, Left, Met, Unreadable, walk_live
 from icc_store.model.content import content_bytes, plain_bytes
 from icc_store.model.entry import Entry
-from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.walk import Found, root_of, walk
@@ -142,7 +141,7 @@ def _stored(repository: Repository, entry: Entry) -> Pieces:
 
 
 class _Live:
-    """A walk through a live memory, in order of names, that no symbolic link and no depth leads astray."""
+    """The files of a live memory, each checked where it is met."""
 
     def __init__(self, fd: int, profile: Profile, checks: FileChecks, monitor: Monitor) -> None:
         self._fd = fd
@@ -155,69 +154,32 @@ class _Live:
 
     def run(self) -> None:
         """Check all files."""
-        stack = DirectoryStack(self._fd)
-        levels = [self._level(self._fd, b"")]
+        directory = b""
         try:
-            while levels:
-                level = levels[-1]
-                if level.names:
-                    below = self._name(stack, level, level.names.pop())
-                    if below is not None:
-                        levels.append(below)
-                    continue
-                levels.pop()
-                if levels:
-                    os.close(stack.ascend())
+            for step in walk_live(self._fd, self._excludes):
+                match step:
+                    case Entered(path) | Left(path):
+                        directory = path
+                    case Unreadable(path, error):
+                        self._checks.unreadable(path, error)
+                    case Met():
+                        self._check(step)
         except OSError as error:  # a directory that was moved away while the walk was in it
-            self._checks.unreadable(levels[-1].path if levels else b"", error)
-        finally:
-            stack.close()
+            self._checks.unreadable(directory, error)
         self._checks.finish(self._read)
 
-    def _level(self, fd: int, path: bytes) -> _Level:
-        names = sorted(map(os.fsencode, os.listdir(fd)), reverse=True)
-        return _Level(path, names, self._excludes.within(path, fd))
-
-    def _name(self, stack: DirectoryStack, level: _Level, name: bytes) -> _Level | None:
-        """Check one name. Returns the level below when it is a directory."""
-        path = join(level.path, name)
-        try:
-            status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
-            if level.rule is not None and level.rule(name, status.st_mode, status.st_size):
-                return None
-            if stat.S_ISDIR(status.st_mode):
-                return self._below(stack, path, name)
-        except OSError as error:
-            self._checks.unreadable(path, error)
-            return None
-        self._monitor.advance(1, status.st_size, path)
-        if stat.S_ISREG(status.st_mode):
-            self._checks.file(path, status.st_size, lambda: self._pieces(stack.fd, name))
+    def _check(self, file: Met) -> None:
+        mode, size = file.status.st_mode, file.status.st_size
+        self._monitor.advance(1, size, file.path)
+        if stat.S_ISREG(mode):
+            self._checks.file(file.path, size, lambda: self._pieces(file.directory_fd, file.name))
         else:
-            self._checks.findings.append(warning(path, "", _LINK if stat.S_ISLNK(status.st_mode) else _SPECIAL))
-        return None
+            self._checks.findings.append(warning(file.path, "", _LINK if stat.S_ISLNK(mode) else _SPECIAL))
 
-    def _below(self, stack: DirectoryStack, path: bytes, name: bytes) -> _Level:
-        stack.descend(name)
-        try:
-            return self._level(stack.fd, path)
-        except OSError:
-            os.close(stack.ascend())
-            raise
-
-    def _pieces(self, dir_fd: int, name: bytes) -> Iterator[bytes]:
-        with open(self._reader.open(dir_fd, name), "rb", buffering=0) as file:
+    def _pieces(self, directory_fd: int, name: bytes) -> Iterator[bytes]:
+        with open(self._reader.open(directory_fd, name), "rb", buffering=0) as file:
             while piece := file.read(_READ_SIZE):
                 yield piece
 
     def _read(self, path: bytes) -> bytes:
         return b"".join(self._pieces(self._fd, path))
-
-
-@dataclass(slots=True)
-class _Level:
-    """A directory that the walk is in, and the names in it that are still to come, the first one last."""
-
-    path: bytes
-    names: list[bytes]
-    rule: Rule | None
