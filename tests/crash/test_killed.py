@@ -14,7 +14,7 @@ from tests.support.labour import CONTEXT, check_all, collect_but, compact, copy_
 ROUNDS = 8
 
 
-@pytest.mark.parametrize("kind", ["snapshot", "gc", "compact", "copy"])
+@pytest.mark.parametrize("kind", ["snapshot", "gc", "compact", "copy", "optimize"])
 def test_killed_at_any_moment(tmp_path: Path, kind: str) -> None:
     """After each death the repository opens, every snapshot in it is whole, and the next run of any kind works."""
     path = tmp_path / "r"

@@ -18,6 +18,7 @@ from icc_store.opening import create_copy, open_repository
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import ForgetOptions, forget
 from icc_store.operations.gc import GcOptions, collect
+from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from icc_store.operations.verify import verify
 from tests.support.live import KEEP_ALL, Contents, contents, fill
@@ -73,6 +74,12 @@ def compact(path: Path, timeout: float = 60.0) -> None:
         repository.compact()
 
 
+def make_small(path: Path) -> None:
+    """Write everything anew for size."""
+    with open_repository(path) as repository:
+        optimize(repository, options=OptimizeOptions(level=3, threads=1))
+
+
 def copy_to(path: Path, second: Path) -> None:
     """Bring a copy up to date."""
     with open_repository(path, readonly=True) as source:
@@ -99,7 +106,9 @@ def work(pipe: Connection, kind: str, path: Path, top: Path, source: str, start:
                 continue
             if kind != "compact":
                 snapshot_of(path, top, source, number)
-            if kind == "gc":
+            if kind == "optimize":
+                make_small(path)
+            elif kind == "gc":
                 collect_but(path, source, 2)
             elif kind == "copy":
                 copy_to(path, path.with_name("copy"))
@@ -109,4 +118,22 @@ def work(pipe: Connection, kind: str, path: Path, top: Path, source: str, start:
         pipe.send(traceback.format_exc())
     else:
         pipe.send(number - start)
+    shutil.rmtree(top, ignore_errors=True)
+
+
+def impatient_snapshots(pipe: Connection, path: Path, top: Path, source: str, seconds: float, patience: float) -> None:
+    """Snapshots over and over, each of which gives up when it has waited so long; tells how many there were."""
+    pipe.send("started")
+    number, until = 0, time.monotonic() + seconds
+    try:
+        while time.monotonic() < until and not pipe.poll():
+            number += 1
+            fill(top, files_of(f"{source} {number}"))
+            with open_repository(path, timeout=patience) as repository:
+                options = SnapshotOptions(name=f"{source} {number}", source=source)
+                take_snapshot(repository, [top], options=options)
+    except BaseException:  # noqa: BLE001 - whatever it is, the test is to see it
+        pipe.send(traceback.format_exc())
+    else:
+        pipe.send(number)
     shutil.rmtree(top, ignore_errors=True)

@@ -17,6 +17,7 @@ from icc_store.clock import FixedClock
 from icc_store.errors import BusyError, DamageError, IccStoreError
 from icc_store.opening import open_repository
 from icc_store.operations.forget import ForgetOptions, forget
+from icc_store.operations.optimize import OptimizeOptions, optimize
 from tests.support.live import NOW, clean, fill, snap
 
 BUSY = "busy"
@@ -56,6 +57,10 @@ class Neighbour:
     def forget(self, repository: Path, snapshots: list[bytes]) -> Any:
         """Forget these for good, and run gc."""
         return self._ask("forget", repository, snapshots)
+
+    def optimize(self, repository: Path) -> Any:
+        """Write everything anew for size."""
+        return self._ask("optimize", repository)
 
     def _ask(self, *request: Any) -> Any:
         self._pipe.send(request)
@@ -101,6 +106,9 @@ def _do(verb: str, path: Path, *rest: Any) -> Any:
             source, files, options = rest
             fill(source, files)
             return [snap(repository, source, **options).id]
+        if verb == "optimize":
+            optimize(repository, options=OptimizeOptions(level=3, threads=1))
+            return []
         if verb == "forget":
             forget(repository, rest[0], options=ForgetOptions(purge=True))
         else:

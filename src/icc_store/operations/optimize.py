@@ -15,10 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.errors import DamageError
 from icc_store.ids import RECORD_KINDS, Kind, ObjectId
 from icc_store.limits import BATCH_BYTES, COLD_LEVEL, MIB
 from icc_store.model.maintenance import snapshot_ids
 from icc_store.model.optimized import Optimized, read_optimized, write_optimized
+from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import RAW, directory_size
@@ -138,21 +140,45 @@ class _Optimization:
             with self._repository.store.write() as txn:
                 write_optimized(txn, self._state)
             self._objects.renew()
-        through = _limit(self._repository) - 1
-        snapshots = self._repository.snapshots(forgotten=True)
-        histories: dict[tuple[str, str], list[ObjectId]] = {}
-        for snapshot in reversed(snapshots):
-            record = snapshot.record
-            histories.setdefault((record.host, record.source), []).append(record.root)
-        order = Order(self._objects, self._is_done)
-        layout = Layout(self._read)
-        families = self._worthwhile(order.families(histories[key] for key in sorted(histories)))
-        ended = self._build(layout.blocks(families))
+        while True:
+            through = _limit(self._repository) - 1
+            snapshots = self._repository.snapshots(forgotten=True)
+            ended = self._write_anew(snapshots)
+            if ended is not None:
+                break
         if self._options.dry_run:
             return ended
         self._sweep()
         known = {snapshot.id for snapshot in snapshots}
         return self._finish(through, known) if ended and not self._left_out else False
+
+    def _write_anew(self, snapshots: list[Snapshot]) -> bool | None:
+        """Go through all that these snapshots hold. False when time was over before the end.
+
+        None when gc has removed one of them meanwhile, with what was just to be read: then begin again.
+        """
+        histories: dict[tuple[str, str], list[ObjectId]] = {}
+        for snapshot in reversed(snapshots):
+            record = snapshot.record
+            histories.setdefault((record.host, record.source), []).append(record.root)
+        order = Order(self._objects, self._is_done)
+        families = self._worthwhile(order.families(histories[key] for key in sorted(histories)))
+        try:
+            return self._build(Layout(self._read).blocks(families))
+        except DamageError:
+            self._objects.forget()
+            if {snapshot.id for snapshot in snapshots} <= set(snapshot_ids(self._objects.transaction)):
+                raise
+        self._begin_again()
+        return None
+
+    def _begin_again(self) -> None:
+        self._pending.clear()
+        self._took.clear()
+        self._left_out = False
+        if self._options.dry_run:
+            self.objects = self.blocks = self.bytes_after = 0
+            self.bytes_before = 0.0
 
     def _worthwhile(self, families: Iterator[Family]) -> Iterator[Family]:
         """All but single chunks that do not compress."""
