@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ _STARS = re.compile(rf"(?:{re.escape(_ANY)}(?:{_ONE})*)+{re.escape(_ANY)}")
 """All from the first `*` of a name to its last."""
 
 _NOTHING: frozenset[bytes] = frozenset()
+_NO_NAMES: Mapping[bytes, Sequence[str]] = {}
 
 
 class Excludes:
@@ -51,11 +52,15 @@ class Excludes:
         larger_than: int | None = None,
         never: Iterable[bytes] = (),
         secrets: Sequence[str] = (),
+        secret_names: Mapping[bytes, Sequence[str]] = _NO_NAMES,
+        root_name: bytes = b"",
         not_chosen: Iterable[bytes] = (),
     ) -> None:
         """`never` are stored paths left out with all below them, whatever the patterns say.
 
-        `secrets` are patterns that no other can take back; what they leave out is told in `withheld`. `not_chosen` are
+        `secrets` are patterns that no other can take back; what they leave out is told in `withheld`. `secret_names`
+        has for the name of a directory, wherever one stands and `root_name` being that of the root, which names right in
+        it are secrets: `*-tokens.json`. What they leave out stands in the record by its path. `not_chosen` are
         paths that a selection leaves out: they are no rule for the next snapshot, so a record does not keep them.
 
         With `caches`, a directory with a valid CACHEDIR.TAG keeps that tag and nothing else. Regular files of more
@@ -66,10 +71,13 @@ class Excludes:
         self.larger_than = larger_than
         self.never = frozenset(never)
         self.secrets = tuple(secrets)
+        self._secret_names = {name: _names_like(patterns) for name, patterns in secret_names.items()}
+        self._names_given = secret_names
+        self._root_name = root_name
         self.withheld: set[bytes] = set()
         """Stored paths of secrets that were met."""
         not_chosen = frozenset(not_chosen)
-        given = self.patterns or self.never or self.secrets or not_chosen
+        given = self.patterns or self.never or self.secrets or self._secret_names or not_chosen
         self.is_empty = not (given or caches or larger_than is not None)
         """Nothing is ever left out, and `within` need not be called."""
         self._last_first = _compile(self.patterns) if self.patterns else []
@@ -87,6 +95,8 @@ class Excludes:
             larger_than=self.larger_than,
             never=self.never,
             secrets=self.secrets,
+            secret_names=self._names_given,
+            root_name=self._root_name,
             not_chosen=not_chosen,
         )
 
@@ -104,7 +114,8 @@ class Excludes:
         last_first = self._last_first
         limit = self.larger_than
         secret = self._secret
-        if not last_first and not secret and limit is None:
+        named = self._secret_names.get(directory.rpartition(b"/")[2] if directory else self._root_name)
+        if not last_first and not secret and named is None and limit is None:
             return (lambda name, _mode, _size: name in never) if never else None
         prefix = _matchable(directory) + "/" if directory else ""
 
@@ -114,10 +125,11 @@ class Excludes:
             if limit is not None and size > limit and stat.S_ISREG(mode):
                 return True
             path = prefix + _matchable(name) + ("/" if stat.S_ISDIR(mode) else "")
-            for expression, _ in secret:
-                if expression.fullmatch(path):
-                    self.withheld.add(paths.join(directory, name))
-                    return True
+            if (named is not None and named.fullmatch(_matchable(name))) or any(
+                expression.fullmatch(path) for expression, _ in secret
+            ):
+                self.withheld.add(paths.join(directory, name))
+                return True
             for expression, leaves_out in last_first:
                 if expression.fullmatch(path):
                     return leaves_out
@@ -152,8 +164,9 @@ class Excludes:
             record["larger_than"] = self.larger_than
         if self.secrets:
             record["secrets"] = [pattern.encode("utf-8", "surrogateescape") for pattern in self.secrets]
-        if self.never:
-            record["never"] = sorted(self.never)
+        never = self.never | self.withheld
+        if never:
+            record["never"] = sorted(never)
         return record
 
     @classmethod
@@ -206,6 +219,11 @@ def stored_below(root: Path, absolute: Iterable[Path], prefix: bytes = b"") -> l
 
 def _all_but_cache_tag(name: bytes, mode: int, _size: int) -> bool:
     return name != CACHE_TAG or not stat.S_ISREG(mode)
+
+
+def _names_like(patterns: Sequence[str]) -> re.Pattern[str]:
+    """What the names of secrets look like, of which a few have a star in them."""
+    return re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), re.DOTALL)
 
 
 def _compile(patterns: Sequence[str]) -> list[tuple[re.Pattern[str], bool]]:

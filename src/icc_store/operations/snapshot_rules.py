@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from icc_store.entities.profiles import Profile
+from icc_store.entities.profiles import GENERIC, PROFILES, Profile
 from icc_store.fs.excludes import Excludes, stored_below
 from icc_store.operations.memory.places import never_stored
 from icc_store.operations.snapshot_options import SnapshotOptions
+
+_SECRETS = {
+    below.rpartition("/")[2].encode(): profile.never_store
+    for profile in PROFILES
+    if profile.never_store
+    for _, below in profile.homes
+}
+"""Names of the directories in which known tools keep credentials, and those of the credentials: also below a home."""
 
 
 def rules_for(
@@ -16,7 +25,8 @@ def rules_for(
 ) -> Excludes:
     """The rules of a snapshot of these paths. The user's patterns come last, so they can take back the profile's.
 
-    Never part of a snapshot are the repository and a memory's own backups, nor what the profile says is secret.
+    Never part of a snapshot are the repository and a memory's own backups, nor what the profile says is secret, nor the
+    credentials of known tools in their directories, but for who says that all of it is just a directory.
     """
     never: list[bytes] = []
     for path in paths:
@@ -31,4 +41,6 @@ def rules_for(
         larger_than=options.exclude_larger_than,
         never=never,
         secrets=profile.never_store,
+        secret_names=_SECRETS if options.profile != GENERIC.name else {},
+        root_name=os.fsencode(paths[0].name) if single else b"",
     )

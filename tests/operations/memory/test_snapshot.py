@@ -314,3 +314,26 @@ def test_a_sample_is_read_back_and_parsed(repository: Repository, memory: Path) 
     assert result.notes is not None
     assert [failure.partition(": ")[0] for failure in result.notes["failures"]] == [ENTITY]
     assert result.notes["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("root", "secret", "kept"),
+    [
+        ("home", ".claude/.credentials.json", ".claude/CLAUDE.md"),
+        ("home", "deep/.codex/auth.json", "deep/auth.json"),
+        ("home", ".gemini/mcp-oauth-tokens.json", ".gemini/tokens.json"),
+        (".claude", ".credentials.json", "CLAUDE.md"),
+    ],
+)
+def test_credentials_of_known_tools_are_never_stored(
+    repository: Repository, tmp_path: Path, root: str, secret: str, kept: str
+) -> None:
+    """Wherever their directories stand; not for who says that it is just a directory."""
+    fill(tmp_path / root, {secret: b"secret", kept: b"kept"})
+    result = shoot(repository, tmp_path / root)
+    assert result.withheld == (secret.encode(),)
+    assert result.snapshot is not None
+    assert set(contents(repository, result.snapshot)) == {kept}
+    assert result.snapshot.record.exclusions["never"] == [secret.encode()]
+    plain = snap(repository, tmp_path / root, profile="generic")
+    assert set(contents(repository, plain)) == {kept, secret}
