@@ -59,8 +59,8 @@ class Excludes:
         """`never` are stored paths left out with all below them, whatever the patterns say.
 
         `secrets` are patterns that no other can take back; what they leave out is told in `withheld`. `secret_names`
-        has for the name of a directory, wherever one stands and `root_name` being that of the root, which names right in
-        it are secrets: `*-tokens.json`. What they leave out stands in the record by its path. `not_chosen` are
+        has for the name of a directory, wherever one stands, which names right in it are secrets: `*-tokens.json`; the
+        root is called `root_name`. What they leave out stands in the record by its path. `not_chosen` are
         paths that a selection leaves out: they are no rule for the next snapshot, so a record does not keep them.
 
         With `caches`, a directory with a valid CACHEDIR.TAG keeps that tag and nothing else. Regular files of more

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -274,17 +275,27 @@ def test_a_profile_that_does_not_fit_is_refused(repository: Repository, tmp_path
         shoot(repository, tmp_path / "notes/one.txt", profile="codex")
 
 
-def test_room_is_asked_for_before_and_during_a_run(repository: Repository, memory: Path) -> None:
-    """Nothing is stored where less is free than is to be kept free; what is told names both."""
-    status = os.statvfs(repository.path)
-    free = status.f_bavail * status.f_frsize
+def test_room_is_asked_for_before_and_during_a_run(
+    repository: Repository, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is stored where less is free than is to be kept free; what is told names both.
+
+    The disk is one of 20 MiB that holds the database alone, since others write to the real one meanwhile.
+    """
+    real, block = os.statvfs, 4096
+
+    def small_disk(path: Path) -> object:
+        free = (20 << 20) - (repository.path / "data.mdb").stat().st_blocks * 512
+        return SimpleNamespace(f_bavail=free // block, f_frsize=block, f_flag=real(path).f_flag)
+
+    monkeypatch.setattr(os, "statvfs", small_disk)
     with pytest.raises(DiskFull, match="to be kept free"):
-        shoot(repository, memory, min_free=free * 2)
-    assert repository.snapshots() == []
+        shoot(repository, memory, min_free=21 << 20)
     put(memory / "large", noise(1, 24 << 20))
     with pytest.raises(DiskFull, match="are needed"):
-        shoot(repository, memory, min_free=free - (10 << 20))
+        shoot(repository, memory, min_free=8 << 20)
     assert repository.snapshots() == []
+    monkeypatch.undo()
     snap(repository, memory)
 
 
