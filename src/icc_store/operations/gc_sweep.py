@@ -5,14 +5,15 @@ rely on all it refers to, so parents must never outlive what they hold. Then the
 batches of one transaction each.
 
 Every transaction is planned without any lock, and looks at the snapshots again before it acts: has one been committed
-since the marks were made, it is planned anew. Rows go before blocks, and the gc epoch is raised, so that a run which
-began before and refers to something that went looks again before it commits. Blocks that a living writer may have
-written are left alone.
+since the marks were made, it is planned anew, after a few times with the others waiting. Rows go before blocks, and the
+gc epoch is raised, so that a run which began before and refers to something that went looks again before it commits.
+Blocks that a living writer may have written are left alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -29,6 +30,9 @@ from icc_store.operations.gc_mark import Marks, frame_bits
 
 _REWRITE_BELOW = 0.5
 """A block is rewritten when less than this share of its stored bytes is needed."""
+
+_TRIES = 3
+"""How often something is planned while others may commit, before they are kept waiting for it."""
 
 _BLOCKS_PER_BATCH = 512
 
@@ -93,22 +97,39 @@ class Sweep:
     def run(self) -> SweepCounters:
         """Sweep."""
         self._monitor.phase("sweep")
-        while not self._drop_parents():
-            pass
+        tries = 0
+        while not self._drop_parents(alone=tries >= _TRIES):
+            tries += 1
         total = SweepCounters()
-        start, end = 1, self._objects.transaction.last_block()
+        start, end, tries = 1, self._objects.transaction.last_block(), 0
         while start <= end:
             try:
-                batch = next(self._batches(start, end), None)
+                batch, done = self._sweep_batch(start, end, alone=tries >= _TRIES)
             except DamageError as error:
                 self._refresh_after(error)
                 continue
             if batch is None:
                 break
-            if self._execute(batch):
+            tries += 1
+            if done:
                 total.add(batch.counters)
-                start = batch.last + 1
+                start, tries = batch.last + 1, 0
         return total
+
+    @contextmanager
+    def _turn(self, *, alone: bool) -> Iterator[WriteTransaction | None]:
+        """In the body plan and act. Nobody else commits meanwhile when this is to be done `alone`.
+
+        Planning takes longer than those who write without pause leave between two commits; so a plan that came to
+        nothing a few times is made anew while they wait.
+        """
+        if not alone:
+            yield None
+            return
+        with self._repository.store.write() as txn:
+            self._objects.renew()
+            yield txn
+        self._objects.forget()
 
     def _refresh_after(self, error: DamageError) -> None:
         """Go on after something could not be read, if another gc has moved it meanwhile. Else raises that error."""
@@ -117,12 +138,19 @@ class Sweep:
             raise error
         self._refresh()
 
-    def _drop_parents(self) -> bool:
+    def _drop_parents(self, *, alone: bool) -> bool:
         """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks.
 
         What former runs saw of dead trees goes with them: a run must not trust such a tree when another one, which may
         end without a snapshot, stores it again.
         """
+        try:
+            with self._turn(alone=alone) as held:
+                return self._drop_parents_in(held)
+        except _Changed:
+            return False
+
+    def _drop_parents_in(self, held: WriteTransaction | None) -> bool:
         known, version = self._refresh(), self._marks.version
         gone: list[bytes] = []
         only_bases: list[bytes] = []
@@ -144,7 +172,7 @@ class Sweep:
             _replace_rows(txn, gone, only_bases)
             drop_seen(txn, stale)
 
-        return self._commit(act, last, known, version)
+        return self._commit(act, last, known, version, held)
 
     def _blocks(self, start: int, end: int) -> Iterator[tuple[int, Block]]:
         """Content blocks that may be touched, in order."""
@@ -231,8 +259,25 @@ class Sweep:
             prefix = b"".join(self._objects.base(key, frame.depth) for key in frame.bases)
             yield _reencode(frame, kept, plain, prefix), flags
 
-    def _execute(self, batch: _Batch) -> bool:
-        """Carry out a batch. False when it must be planned anew, because something changed."""
+    def _sweep_batch(self, start: int, end: int, *, alone: bool) -> tuple[_Batch | None, bool]:
+        """Plan the next batch and carry it out. False when it must be planned anew, because something changed."""
+        moved: list[tuple[int, list[bool]]] = []
+        batch, done = None, False
+        try:
+            with self._turn(alone=alone) as held:
+                if held is not None:
+                    self._refresh()
+                batch = next(self._batches(start, end), None)
+                done = batch is not None and self._execute(batch, moved, held)
+        except _Changed:
+            return batch, False
+        if done:
+            for number, base_flags in moved:
+                self._marks.moved(number, base_flags)
+        return batch, done
+
+    def _execute(self, batch: _Batch, moved: list[tuple[int, list[bool]]], held: WriteTransaction | None) -> bool:
+        """Carry out a batch, noting what is moved where. False when something changed."""
         known = self._refresh()
         if batch.marked != self._marks.version:
             return False
@@ -241,7 +286,6 @@ class Sweep:
         packed = pack_blocks([frame for frame, _ in batch.rewritten])
         blocks = [encode_block(self._repository.header.repository, frames) for frames in packed]
         flags = [flag for _, flags in batch.rewritten for flag in flags]
-        moved: list[tuple[int, list[bool]]] = []
 
         def act(txn: WriteTransaction) -> None:
             for number, block in batch.removed:
@@ -260,19 +304,22 @@ class Sweep:
             for number, _ in batch.removed:
                 txn.delete_block(number)
 
-        if not self._commit(act, batch.last, known, batch.marked):
-            return False
-        for number, base_flags in moved:
-            self._marks.moved(number, base_flags)
-        return True
+        return self._commit(act, batch.last, known, batch.marked, held)
 
-    def _commit(self, act: Callable[[WriteTransaction], None], last: int, known: list[ObjectId], version: int) -> bool:
-        """Do it in one transaction, unless something has come up since it was planned.
+    def _commit(
+        self,
+        act: Callable[[WriteTransaction], None],
+        last: int,
+        known: list[ObjectId],
+        version: int,
+        held: WriteTransaction | None,
+    ) -> bool:
+        """Do it in one transaction, that which is held or a new one, unless something came up since it was planned.
 
         It was planned on marks of this version, made of these snapshots, and touches blocks up to `last`.
         """
         try:
-            with self._repository.store.write() as txn:
+            with self._repository.store.write() if held is None else nullcontext(held) as txn:
                 lowest = self._repository.store.lowest_writer()
                 before, after = bump_epoch(txn)
                 if before != self._marks.epoch or snapshot_ids(txn) != known:
@@ -285,6 +332,8 @@ class Sweep:
                 act(txn)
         except _Changed:
             self._objects.forget()
+            if held is not None:
+                raise  # so that the transaction is given up where it began
             return False
         self._objects.forget()
         self._marks.went_on(before, after)
