@@ -147,6 +147,11 @@ def plain_bytes(pieces: Iterable[bytes | int]) -> Iterator[bytes]:
             left -= len(_ZEROS)
 
 
+def whole_content(objects: Objects, chunk: ObjectId | None, content_list: ObjectId | None) -> bytes:
+    """The content of a file that is known to fit into memory. Raises ObjectMissing or BlockDamaged."""
+    return b"".join(plain_bytes(content_bytes(objects, chunk, content_list)))
+
+
 def ends_part(identity: ObjectId, count: int) -> bool:
     """Whether a list part that has `count` entries ends after this id."""
     if count >= LIST_FANOUT_MAX:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from icc_store.ids import Kind, ObjectId
-from icc_store.model.content import HOLE, Piece, content_bytes, list_pieces, plain_bytes
+from icc_store.model.content import HOLE, Piece, list_pieces, whole_content
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Objects
 from icc_store.operations.text_diff import MAX_TEXT_SIZE
@@ -19,7 +19,7 @@ def stored_text(objects: Objects, entry: Entry | None) -> bytes | None:
         return b""
     if entry.size > MAX_TEXT_SIZE:
         return None
-    return b"".join(plain_bytes(content_bytes(objects, entry.chunk, entry.content_list)))
+    return whole_content(objects, entry.chunk, entry.content_list)
 
 
 def same_content(objects: Objects, one: Entry, two: Entry) -> bool:

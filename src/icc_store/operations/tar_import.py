@@ -28,7 +28,7 @@ from icc_store.fs.identity import host_name
 from icc_store.ids import Kind
 from icc_store.limits import DEFAULT_LEVEL, INLINE_XATTRS, WHOLE_FILE_SIZE
 from icc_store.model.closure import closure_is_stored
-from icc_store.model.content import content_bytes, plain_bytes
+from icc_store.model.content import whole_content
 from icc_store.model.content_writer import store_stream
 from icc_store.model.entry import CHUNK, GID, HARD_LINK, LIST, NAME, SIZE, UID, Entry, Wire, in_order
 from icc_store.model.paths import parts
@@ -261,7 +261,7 @@ class _Import:
         wire = placed.wire
         if wire[SIZE] > limit:
             return TOO_LARGE
-        return b"".join(plain_bytes(content_bytes(self._run.objects, wire.get(CHUNK), wire.get(LIST))))
+        return whole_content(self._run.objects, wire.get(CHUNK), wire.get(LIST))
 
     # ------------------------------------------------------------------ the snapshot
 

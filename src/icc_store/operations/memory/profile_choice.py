@@ -16,14 +16,14 @@ def choose_profile(paths: Sequence[Path], name: str, *, single: bool) -> Profile
     Raises UsageError for a name that is none or more than one directory, SourceError for a directory that cannot be
     listed or has nothing of the layout that was named.
     """
-    if name and name not in BY_NAME:
-        raise UsageError(f"there is no profile {name!r}", hint=f"profiles: {', '.join(BY_NAME)}")
+    if name:
+        profile_named(name)
     if not single:
         if name and name != GENERIC.name:
             raise UsageError(f"--profile {name} is for the whole directory of a memory", hint="name that one directory")
         return GENERIC
     if name and name != "icc":
-        return BY_NAME[name]
+        return profile_named(name)
     try:
         found = recognise([os.fsencode(each) for each in os.listdir(paths[0])])
     except OSError as error:
@@ -34,3 +34,10 @@ def choose_profile(paths: Sequence[Path], name: str, *, single: bool) -> Profile
             hint="name another directory, or another --profile",
         )
     return found
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of a name. Raises UsageError when there is none."""
+    if name not in BY_NAME:
+        raise UsageError(f"there is no profile {name!r}", hint=f"profiles: {', '.join(BY_NAME)}")
+    return BY_NAME[name]

@@ -16,7 +16,7 @@ from icc_store.entities.profiles import RecordFormat
 from icc_store.entities.record import Record, RecordError, read_records
 from icc_store.entities.select import Selection
 from icc_store.errors import DamageError, PathNotInSnapshot
-from icc_store.model.content import content_bytes, plain_bytes
+from icc_store.model.content import whole_content
 from icc_store.model.entry import CHUNK, LIST, Wire
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -82,7 +82,7 @@ def chosen_paths(repository: Repository, snapshot: Snapshot, choice: Choice) -> 
 def _record(repository: Repository, path: bytes, wire: Wire) -> Record:
     """What can be said of an entity; of a broken or damaged one, what its path says."""
     try:
-        data = b"".join(plain_bytes(content_bytes(repository.objects, wire.get(CHUNK), wire.get(LIST))))
+        data = whole_content(repository.objects, wire.get(CHUNK), wire.get(LIST))
         return read_records(RecordFormat.ENTITY, path, data)[0]
     except (RecordError, DamageError):
         return Record(entity_id(path), place_of(path).type, {})

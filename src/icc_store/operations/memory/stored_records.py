@@ -13,7 +13,7 @@ from icc_store.entities.profiles import RecordFormat
 from icc_store.entities.record import PREAMBLE, Lines, Record, RecordError, read_object, read_records
 from icc_store.errors import DamageError
 from icc_store.limits import MIB
-from icc_store.model.content import content_bytes, plain_bytes
+from icc_store.model.content import whole_content
 from icc_store.model.entry import Entry
 from icc_store.model.paths import display
 from icc_store.model.tree import Objects
@@ -42,7 +42,7 @@ def content_key(entry: Entry) -> bytes:
 
 def stored_bytes(objects: Objects, entry: Entry) -> bytes:
     """The content of a file that is not too large. Raises DamageError."""
-    return b"".join(plain_bytes(content_bytes(objects, entry.chunk, entry.content_list)))
+    return whole_content(objects, entry.chunk, entry.content_list)
 
 
 def read_stored(objects: Objects, path: bytes, entry: Entry, form: RecordFormat) -> Reading:

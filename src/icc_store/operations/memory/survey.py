@@ -12,7 +12,7 @@ from icc_store.entities.findings import Finding
 from icc_store.entities.layout import ENTITY_TYPES, INDEX_NAME, Area, place_of, places_in
 from icc_store.entities.profiles import Profile
 from icc_store.ids import ObjectId
-from icc_store.model.content import content_bytes, plain_bytes
+from icc_store.model.content import content_bytes, plain_bytes, whole_content
 from icc_store.model.entry import CHUNK, LIST, NAME, SIZE, Wire, entry_from_wire
 from icc_store.model.paths import display, join
 from icc_store.model.tree import Objects
@@ -191,7 +191,7 @@ class _IccLook(_Look):
 
     def _read(self, path: bytes) -> bytes:
         wire = self._compared[path]
-        return b"".join(plain_bytes(content_bytes(self._objects, wire.get(CHUNK), wire.get(LIST))))
+        return whole_content(self._objects, wire.get(CHUNK), wire.get(LIST))
 
     def _sample(self, directory: bytes, wires: list[Wire]) -> None:
         """Every entity at first; with each time there are too many, every second of them."""
@@ -210,7 +210,7 @@ def unreadable_samples(objects: Objects, samples: tuple[tuple[bytes, Wire], ...]
     problems = []
     for path, wire in samples:
         entry = entry_from_wire(wire)
-        data = b"".join(plain_bytes(content_bytes(objects, entry.chunk, entry.content_list)))
+        data = whole_content(objects, entry.chunk, entry.content_list)
         try:
             if len(data) != entry.size or not isinstance(parse_json(data), dict):
                 problems.append(f"{display(path)}: what was read back is not what was stored")

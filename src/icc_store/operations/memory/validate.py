@@ -11,7 +11,7 @@ from pathlib import Path
 from icc_store.entities.findings import Finding, Severity, count, warning
 from icc_store.entities.layout import NEVER_IN_A_MEMORY
 from icc_store.entities.profiles import BY_NAME, GENERIC, Profile
-from icc_store.errors import SourceError, UsageError
+from icc_store.errors import SourceError
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.file_reader import FileReader
 from icc_store.fs.live_walk import Entered, Left, Met, Unreadable, walk_live
@@ -23,7 +23,7 @@ from icc_store.model.walk import Found, root_of, walk
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.contents import read_file
 from icc_store.operations.memory.manifest import profile_of
-from icc_store.operations.memory.profile_choice import choose_profile
+from icc_store.operations.memory.profile_choice import choose_profile, profile_named
 from icc_store.operations.memory.validate_files import FileChecks, Pieces, make_checks
 
 _READ_SIZE = 1 << 20
@@ -82,9 +82,7 @@ def validate_snapshot(
     What cannot be read from the repository is among the findings.
     Raises SourceError for a snapshot of no memory, UsageError for an unknown profile.
     """
-    if profile and profile not in BY_NAME:
-        raise _unknown(profile)
-    chosen = BY_NAME[profile] if profile else profile_of(repository, snapshot)
+    chosen = profile_named(profile) if profile else profile_of(repository, snapshot)
     if chosen is GENERIC and not profile:
         raise SourceError("the snapshot is of no memory that is known", hint=_hint())
     monitor.phase("validate")
@@ -110,8 +108,8 @@ def validate_snapshot(
 
 def choose_memory(path: Path, profile: str) -> Profile:
     """The profile of the memory in a directory. Raises SourceError when it is none, UsageError for an unknown name."""
-    if profile and profile not in BY_NAME:
-        raise _unknown(profile)
+    if profile:
+        profile_named(profile)
     if not path.is_dir():
         missing = "is not a directory" if path.exists() else "does not exist"
         raise SourceError(f"{path} {missing}", hint="name the directory of a memory")
@@ -119,10 +117,6 @@ def choose_memory(path: Path, profile: str) -> Profile:
     if chosen is GENERIC and not profile:
         raise SourceError(f"{path} is not a memory that is known by its layout", hint=_hint())
     return chosen
-
-
-def _unknown(profile: str) -> UsageError:
-    return UsageError(f"there is no profile {profile!r}", hint=f"profiles: {', '.join(BY_NAME)}")
 
 
 def _hint() -> str:
