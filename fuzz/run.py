@@ -130,7 +130,9 @@ def child(name: str, seconds: float, seed: int, scratch: Path) -> int:
             traceback.print_exc()
             return 1
         current[:8] = bytes(8)
-    print(f"{name}: {count:,} inputs, {count / (time.monotonic() - start):,.0f} a second, none unexpected", flush=True)
+    rate = count / (time.monotonic() - start)
+    used = time.process_time()
+    print(f"{name}: {count:,} inputs, {rate:,.0f} a second, {used:.0f} s of CPU, none unexpected", flush=True)
     return 0
 
 
