@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from icc_store.entities.layout import NEVER_IN_A_MEMORY
 from icc_store.entities.profiles import GENERIC, PROFILES, Profile
 from icc_store.fs.excludes import Excludes, stored_below
-from icc_store.operations.memory.places import never_stored
+from icc_store.operations.memory.places import default_memory, has_memory_layout
 from icc_store.operations.snapshot_options import SnapshotOptions
 
 _SECRETS = {
@@ -44,3 +45,15 @@ def rules_for(
         secret_names=_SECRETS if options.profile != GENERIC.name else {},
         root_name=os.fsencode(paths[0].name) if single else b"",
     )
+
+
+def never_stored(root: Path, home: Path | None) -> list[bytes]:
+    """Stored paths below `root` that are never part of its backup: where a memory keeps backups and safety copies.
+
+    That is said of the default memory and of a `root` with the same layout; elsewhere directories of these names are
+    like any others, and leaving them out would lose them.
+    """
+    memories = [] if home is None else [default_memory(home)]
+    if has_memory_layout(root):
+        memories.append(root)
+    return stored_below(root, [memory / os.fsdecode(name) for memory in memories for name in NEVER_IN_A_MEMORY])

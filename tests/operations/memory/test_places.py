@@ -8,7 +8,7 @@ import pytest
 
 from icc_store.entities.profiles import BY_NAME
 from icc_store.fs.excludes import Excludes
-from icc_store.operations.memory.places import default_memory, known_memories, never_stored
+from icc_store.operations.memory.places import default_memory, known_memories
 
 
 def test_nothing_here(tmp_path: Path) -> None:
@@ -66,20 +66,3 @@ def test_what_is_made_again_is_skipped(tmp_path: Path) -> None:
     assert excludes.leaves_out(b"shell-snapshots/x.sh", False)
     assert excludes.leaves_out(b"plugins/cache/x", False)
     assert not excludes.leaves_out(b"projects/p/memory/cache/MEMORY.md", False)
-
-
-def test_backups_are_no_part_of_a_memory(tmp_path: Path) -> None:
-    """Backups and safety copies stay out of a backup of their memory, and of every directory above it."""
-    memory = default_memory(tmp_path)
-    memory.mkdir(parents=True)
-    assert never_stored(memory, tmp_path) == [b"backups", b"safety"]
-    assert never_stored(tmp_path, tmp_path) == [b".claude/memory/backups", b".claude/memory/safety"]
-
-
-def test_directories_of_that_name_elsewhere_are_kept(tmp_path: Path) -> None:
-    """Only a directory with a memory's layout is treated as one."""
-    other = tmp_path / "other"
-    (other / "backups").mkdir(parents=True)
-    assert never_stored(other, tmp_path) == []
-    (other / "entities").mkdir()
-    assert never_stored(other, tmp_path) == [b"backups", b"safety"]

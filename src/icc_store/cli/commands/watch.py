@@ -82,7 +82,7 @@ def command(
     """
     from icc_store.cli.stopping import StopRequest
     from icc_store.fs.excludes import stored_below
-    from icc_store.operations.memory.places import never_stored
+    from icc_store.operations.snapshot_rules import never_stored
     from icc_store.operations.watch import WatchOptions, watch
 
     root = (Path(path) if path else memory_path(context)).absolute()
