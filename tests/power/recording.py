@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from tests.power.workload import LIFE
+
 _SOURCE = Path(__file__).with_name("recorder.c")
 _RECORD = struct.Struct("<BQQIII")
 
@@ -78,7 +80,7 @@ def record_life(place: Path, *, seed: int, deaths: int) -> Recording:
     recorder = build_recorder(place)
     root = (place / "disk").resolve()
     root.mkdir()
-    number = seed * 100 + 1
+    number = seed * LIFE + 1
     record(recorder, root, ["begin", str(number)])
     for _ in range(deaths):
         number += 10

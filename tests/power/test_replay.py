@@ -35,7 +35,7 @@ def test_the_recording_is_complete(life: Recording) -> None:
 
 def test_any_power_failure(life: Recording) -> None:
     """After it the repositories open, show what was promised, are whole, and can be worked on."""
-    report = replay(states(life.events, Disk(life), seed=SEED, share=0.025), seed=SEED, next_runs=0.2)
+    report = replay(states(life.events, Disk(life), seed=SEED, share=0.015), seed=SEED, next_runs=0.2)
     assert report.states.total() > 100
     assert set(report.states) == {"kept", "lost", "in part", "torn pages", "torn sectors"}
     assert not report.failures, "\n".join(report.failures)

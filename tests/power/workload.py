@@ -19,6 +19,7 @@ from icc_store.opening import create_copy, create_repository, open_for_repair, o
 from icc_store.operations.annotate import TagOptions, note, pin, tag
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
+from icc_store.operations.parity import turn_on
 from icc_store.operations.repair import rebuild
 from icc_store.operations.snapshot import SnapshotOptions, take_snapshot
 from tests.support.labour import files_of
@@ -26,6 +27,11 @@ from tests.support.live import DAY, KEEP_ALL, NOW, clean, fill
 
 View = dict[str, list[Any]]
 """Of each snapshot, by its name: whether it is forgotten, its tags, its pin and its note."""
+
+LIFE = 100
+"""Snapshots of one life are numbered from a multiple of this on."""
+
+PERMILLE = 50
 
 MAIN, COPY = "main", "second/disk/copy"
 """Where the repositories are; the copy stands below directories that are made for it."""
@@ -62,9 +68,13 @@ class Workload:
             return view_of(found)
 
     def begin(self, start: int) -> None:
-        """Make the repository and its copy."""
+        """Make the repository, with parity in every second life, and its copy."""
         create_repository(self.main)
         self.mark("promised")
+        if start // LIFE % 2:
+            with open_repository(self.main, clock=self.clock, exclusive=True) as repository:
+                turn_on(repository, PERMILLE)
+            self.mark("promised")
         self.snapshot(start)
         self.snapshot(start + 1)
         self.copy()
