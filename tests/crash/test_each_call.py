@@ -40,6 +40,7 @@ def test_a_call_fails() -> None:
     [
         ("init", "killed", "/store"),  # a directory where making a repository was begun was no empty one
         ("restore of a memory", "EMFILE once", "/memory/entities"),  # not looked into, so nothing in it was removed
+        ("restore over", "EMFILE once", "/back/d1"),  # said to be in the way
         ("export", "EIO once", ".partial"),
         ("export", "EIO once", "/three.tar"),  # a close that failed was tried again
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage

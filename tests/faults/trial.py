@@ -68,10 +68,11 @@ def _told(ran: Ran, fault: Fault, *, struck: bool) -> list[str]:
         return [] if ran.code == 0 else [f"exit code {ran.code} without a fault: {ran.err}"]
     if fault.action is Action.DIE:
         return [] if ran.code == -9 else [f"not killed: {ran.code}"]
+    told = (ran.out + ran.err).lower()  # what validate finds it prints
     wrong = [f"says {words!r}: {ran.err}" for words in _NEVER_SAID if words in ran.err]
     if ran.code not in exit_codes():
         wrong.append(f"ends with {ran.code}: {ran.err}")
-    elif ran.code and not any(words in ran.err.lower() for words in _WORDS[fault.error]):
+    elif ran.code and not any(words in told for words in _WORDS[fault.error]):
         wrong.append(f"does not say that it was {errno.errorcode[fault.error]}: {ran.err!r}")
     if ran.code == DamageError.exit_code and fault.error != errno.EIO:
         wrong.append(f"{errno.errorcode[fault.error]} is taken for damage: {ran.err}")

@@ -52,10 +52,7 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NOTHING_THERE = DirectoryPlan()
 _NOT_NAMES = frozenset((b"", b".", b".."))
 _WRITTEN = frozenset((Action.MAKE, Action.REPLACE, Action.UPDATE, Action.LINK))
-_UNDONE = {
-    Action.BLOCKED: "a directory is in the way",
-    Action.REFUSED: "it is the repository itself, which is never written to",
-}
+_UNDONE = frozenset((Action.BLOCKED, Action.REFUSED))
 
 
 @dataclass(frozen=True)
@@ -144,6 +141,7 @@ class _Run:
         self._objects = repository.objects
         self._chunk = NeighbourReader(repository.objects).chunk
         self._plan = plan
+        self._foreseen = {one.path: one.message for one in plan.failures}
         self._writer = writer
         self._monitor = monitor
         self._scope = plan.scope
@@ -330,7 +328,7 @@ class _Run:
         if action is Action.BROKEN:
             self._fail(path, "its entry is damaged", damage=True)
         elif action in _UNDONE:
-            self._fail(path, _UNDONE[action])
+            self._fail(path, self._foreseen[path])
 
     def _fail(self, path: bytes, message: str, *, damage: bool = False) -> None:
         self.failures.append(Failure(path, message, damage))
