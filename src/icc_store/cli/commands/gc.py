@@ -13,7 +13,9 @@ from icc_store.cli.command import Command
 from icc_store.cli.context import Context
 
 if TYPE_CHECKING:
+    from icc_store.model.repository import Repository
     from icc_store.operations.gc import GcResult
+    from icc_store.operations.optimize import OptimizeResult
     from icc_store.operations.retention import Decision
 
 DOCUMENT = {
@@ -24,6 +26,7 @@ DOCUMENT = {
     "waiting": "ids of the forgotten snapshots that `undelete` still brings back",
     "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
     "reusable": "bytes of the database file that new snapshots can fill",
+    "optimized": "objects, bytes_before, bytes_after and complete of what `optimize` did; null when it was not due",
     "given_back": "bytes given back to the disk by --compact",
 }
 _COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
@@ -54,6 +57,7 @@ def _keep_options(function: Any) -> Any:
 @click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep snapshots with this tag.")
 @click.option("--now", is_flag=True, help="Remove forgotten snapshots at once, without the day to undelete them.")
 @click.option("--compact", is_flag=True, help="Shrink the database file; nobody else may use it meanwhile.")
+@click.option("--no-optimize", is_flag=True, help="Never write what is stored anew for size, even when it pays.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--explain", is_flag=True, help="Show for each snapshot what every rule says; change nothing.")
 @click.pass_obj
@@ -64,6 +68,8 @@ def command(context: Context, /, **given: Any) -> None:
     backup_retention_days (90), weekly for 26 weeks beyond; each memory by its own settings, see `icc-store config`.
     Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
     for a day.
+
+    At the end, once a week at most and for a minute at most, `optimize` runs if it would save a fifth or more.
     """
     from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
     from icc_store.operations.retention import explicit_policy
@@ -82,10 +88,13 @@ def command(context: Context, /, **given: Any) -> None:
 
             options = gc_options(context, repository, options)
         result = collect(repository, options=options, monitor=context.monitor, clock=context.clock)
-        if compact and repository.header.has_parity:
+        optimized = None if dry_run or given["no_optimize"] else _optimize(context, repository)
+        if optimized is not None:
+            result = replace(result, reusable=optimized.reusable)
+        if (compact or optimized) and repository.header.has_parity:
             from icc_store.operations.parity import renew
 
-            renew(repository, everything=True, monitor=context.monitor)  # nothing of what is gone stays in it
+            renew(repository, everything=compact, monitor=context.monitor)  # nothing of what is gone stays in it
         given_back = repository.compact() if compact else 0
     context.monitor.finish()
 
@@ -96,12 +105,22 @@ def command(context: Context, /, **given: Any) -> None:
             yield from retention_table(result, context.clock.now_ns(), context.output.width)
         else:
             yield from map(_decision_line, result.decisions)
+        if optimized is not None:
+            before, after = units.size(optimized.bytes_before), units.size(optimized.bytes_after)
+            yield f"{units.plural(optimized.objects, 'object')} written anew for size: {before} became {after}"
         yield from _lines(result, given_back, compact=compact)
 
-    context.output.emit("gc", _document(result, given_back), lines)
+    context.output.emit("gc", _document(result, optimized, given_back), lines)
 
 
-def _document(result: GcResult, given_back: int) -> dict[str, Any]:
+def _optimize(context: Context, repository: Repository) -> OptimizeResult | None:
+    """What `optimize` did, or None when it was not due or would not pay."""
+    from icc_store.operations.optimize_due import optimize_if_it_pays
+
+    return optimize_if_it_pays(repository, monitor=context.monitor, clock=context.clock)
+
+
+def _document(result: GcResult, optimized: OptimizeResult | None, given_back: int) -> dict[str, Any]:
     return {
         "dry_run": result.dry_run,
         "decisions": [
@@ -120,6 +139,9 @@ def _document(result: GcResult, given_back: int) -> dict[str, Any]:
         "waiting": [snapshot.id.hex() for snapshot in result.waiting],
         "sweep": vars(result.sweep),
         "reusable": result.reusable,
+        "optimized": None
+        if optimized is None
+        else {name: getattr(optimized, name) for name in ("objects", "bytes_before", "bytes_after", "complete")},
         "given_back": given_back,
     }
 

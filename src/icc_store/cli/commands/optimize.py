@@ -53,6 +53,10 @@ def command(context: Context, /, level: int, *, compact: bool, dry_run: bool) ->
     with context.open(exclusive=compact) as repository:
         options = OptimizeOptions(level=level, dry_run=dry_run)
         result = optimize(repository, options=options, monitor=context.monitor, clock=context.clock)
+        if result.blocks and not dry_run and repository.header.has_parity:
+            from icc_store.operations.parity import renew
+
+            renew(repository, everything=compact, monitor=context.monitor)
         given_back = repository.compact() if compact else 0
     context.monitor.finish()
     context.output.emit("optimize", _document(result, given_back), lambda: _lines(result, given_back, compact=compact))
