@@ -72,7 +72,9 @@ def break_it(top: Path) -> Counter[str]:
     index = top / "indexes" / "tag-index.json"
     index.write_bytes(index.read_bytes()[: index.stat().st_size // 2])
     (learnings[21].parent / f".{learnings[21].name}.Q7z").write_bytes(b"{")
-    return Counter({"not JSON": 11, "id of another file": 5, "an entity of type": 10, "relevance_score": 5, "never-was": 1})
+    return Counter(
+        {"not JSON": 11, "id of another file": 5, "an entity of type": 10, "relevance_score": 5, "never-was": 1}
+    )
 
 
 def contents(top: Path) -> Hashes:

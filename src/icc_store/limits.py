@@ -26,7 +26,7 @@ DEFAULT_LEVEL = 3
 """zstd level of new content: what two cores compress as fast as one reads and hashes."""
 
 NO_COMPRESSION = 0
-"""In place of a zstd level: new content is stored as it is. Changed files are still deltas against their old versions."""
+"""In place of a zstd level: new content is stored as it is. Changed files are deltas all the same."""
 
 MAX_OBJECT_SIZE = 16 * MIB
 """No object is larger: the largest chunk the chunker may cut, a tree part, or a list part."""
