@@ -44,6 +44,7 @@ def test_a_call_fails() -> None:
         ("export", "EIO once", ".partial"),
         ("export", "EIO once", "/three.tar"),  # a close that failed was tried again
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
+        ("run-due", "ENOSPC once", "/store/data.mdb"),  # the next chore took what LMDB said then for damage
         ("import of a memory", "EMFILE once", "/backup/manifest.json"),  # stored as one of the memory's own files
     ],
 )

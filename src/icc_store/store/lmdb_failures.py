@@ -33,7 +33,6 @@ _OF_DAMAGE = (
     lmdb.NotFoundError,
     lmdb.PageFullError,
     lmdb.PageNotFoundError,
-    lmdb.PanicError,
     lmdb.ProblemError,
     lmdb.TxnFullError,
     lmdb.VersionMismatchError,
@@ -68,6 +67,8 @@ def meaning(error: lmdb.Error, file: Path) -> IccStoreError:
         return IccStoreError(f"{where} cannot be opened: {what}", hint="raise `ulimit -n`, or close other programs")
     if what.endswith(_FORBIDDEN):
         return IccStoreError(f"{where} cannot be opened: {what}", hint="check its permissions")
+    if isinstance(error, lmdb.PanicError):  # LMDB closes itself to a process after a commit whose last write failed
+        return IccStoreError(f"{where} was closed, since a write to it failed", hint="run the command again")
     if isinstance(error, _OF_DAMAGE):
         return DamageError(f"LMDB cannot read {where}: {what}", hint="run `icc-store verify`")
     if isinstance(error, lmdb.MemoryError) or (isinstance(error, lmdb.MapFullError) and _is_large(file)):
