@@ -67,7 +67,7 @@ def selection_options(function: Any) -> Any:
 
 def selection_of(given: Mapping[str, Any]) -> Selection | None:
     """What the options ask for; None when none was given. Raises UsageError for what cannot be meant."""
-    asked = {name: given[name] for name in _NAMES if given[name] or given[name] == 0 and given[name] is not False}
+    asked = {name: given[name] for name in _NAMES if given[name] or (given[name] == 0 and given[name] is not False)}
     if not asked:
         return None
     from icc_store.entities.select import Selection  # an everyday snapshot chooses nothing
