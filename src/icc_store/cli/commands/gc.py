@@ -57,7 +57,7 @@ def _keep_options(function: Any) -> Any:
 @click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep snapshots with this tag.")
 @click.option("--now", is_flag=True, help="Remove forgotten snapshots at once, without the day to undelete them.")
 @click.option("--compact", is_flag=True, help="Shrink the database file; nobody else may use it meanwhile.")
-@click.option("--no-optimize", is_flag=True, help="Never write what is stored anew for size, even when it pays.")
+@click.option("--no-optimize", is_flag=True, help="With --compact: do not `optimize`, even when it pays.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--explain", is_flag=True, help="Show for each snapshot what every rule says; change nothing.")
 @click.pass_obj
@@ -69,7 +69,7 @@ def command(context: Context, /, **given: Any) -> None:
     Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
     for a day.
 
-    At the end, once a week at most and for a minute at most, `optimize` runs if it would save a fifth or more.
+    With --compact, once a week at most and for a minute at most, `optimize` runs if it would save a fifth or more.
     """
     from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
     from icc_store.operations.retention import explicit_policy
@@ -88,13 +88,14 @@ def command(context: Context, /, **given: Any) -> None:
 
             options = gc_options(context, repository, options)
         result = collect(repository, options=options, monitor=context.monitor, clock=context.clock)
-        optimized = None if dry_run or given["no_optimize"] else _optimize(context, repository)
+        # Without giving bytes back it would only make the file larger: what was written anew stays beside the old.
+        optimized = _optimize(context, repository) if compact and not given["no_optimize"] else None
         if optimized is not None:
             result = replace(result, reusable=optimized.reusable)
-        if (compact or optimized) and repository.header.has_parity:
+        if compact and repository.header.has_parity:
             from icc_store.operations.parity import renew
 
-            renew(repository, everything=compact, monitor=context.monitor)  # nothing of what is gone stays in it
+            renew(repository, everything=True, monitor=context.monitor)  # nothing of what is gone stays in it
         given_back = repository.compact() if compact else 0
     context.monitor.finish()
 
