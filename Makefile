@@ -7,6 +7,7 @@
 #   make fuzz          SECONDS=60 of each fuzz target
 #   make test-age      SECONDS=60 of repositories growing old, then the space after a year
 #   make test-crash    kill and fail the program at every call it makes to the disk; takes long
+#   make test-damage   change every byte of a repository, and damage it in every other way; takes long
 #   make bench         the table against restic, BorgBackup and git; takes long
 #   make bench-quick   the same on small data
 #   make docs          write docs/cli.md anew from the program
@@ -18,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
 
-.PHONY: demo test test-age test-crash lint format fuzz bench bench-quick docs lock clean runtime dev
+.PHONY: demo test test-age test-crash test-damage lint format fuzz bench bench-quick docs lock clean runtime dev
 
 demo: runtime
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash tools/demo.sh
@@ -35,6 +36,9 @@ format: dev
 
 test-crash: dev
 	@$(BIN)/python -m tests.faults
+
+test-damage: dev
+	@$(BIN)/python -m tests.damage
 
 fuzz: dev
 	$(BIN)/python -m fuzz.run --seconds $(SECONDS)

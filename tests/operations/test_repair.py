@@ -225,6 +225,36 @@ def test_damaged_pages(path: Path, versions: Versions, clock: FixedClock) -> Non
                     assert result.check.damaged
 
 
+@pytest.mark.parametrize("cut", [2, 5, 9])
+def test_it_gives_up_rather_than_replace_all_by_nothing(
+    path: Path, versions: Versions, tmp_path: Path, cut: int
+) -> None:
+    """Where LMDB leads to no block, the database stays where it is, and salvage is advised."""
+    assert versions
+    data = path / "data.mdb"
+    kept = data.read_bytes()[: cut * 4096]
+    data.write_bytes(kept)
+    done = Program(path)("repair")
+    assert done.code == 6
+    assert "icc-store salvage" in done.err
+    assert data.read_bytes()[: len(kept)] == kept
+    assert not (path / "damaged.mdb").exists()
+
+
+def test_lost_commits_are_a_loss(path: Path, tmp_path: Path, clock: FixedClock) -> None:
+    """An older database is made usable, and the exit code says that something is gone."""
+    program = Program(path)
+    fill(tmp_path / "source", {"a": b"1"})
+    program.good("snapshot", tmp_path / "source")
+    old = (path / "data.mdb").read_bytes()
+    program.good("snapshot", tmp_path / "source", "--name", "lost")
+    (path / "data.mdb").write_bytes(old)
+    done = program("repair")
+    assert done.code == 6
+    assert "1 commits are lost" in done.out
+    assert program("verify").code == 0
+
+
 def test_the_command(tmp_path: Path) -> None:
     """It says what was wrong and what is there again; with something lost the exit code is 6; the old file is kept."""
     fill(tmp_path / "source", {"a": b"1" * 900, "b": b"2" * 900})

@@ -5,6 +5,7 @@ Whatever the child does to itself, be it a crash in a library, this process only
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import os
 import signal
@@ -24,7 +25,7 @@ def preload() -> None:
     """Import what commands import late, once for all children."""
     for name in HELP_LINES:
         load(name)
-    for operation in ("snapshot", "gc", "verify", "restore", "find", "diff", "stats"):
+    for operation in ("snapshot", "gc", "verify", "restore", "find", "diff", "stats", "repair", "salvage"):
         importlib.import_module(f"icc_store.operations.{operation}")
 
 
@@ -34,6 +35,7 @@ def forked(arguments: Sequence[object], environ: Mapping[str, str], scratch: Pat
     child = os.fork()
     if child == 0:
         try:
+            faulthandler.disable()  # a crash is what the tests of damage expect of some children
             signal.alarm(_SECONDS)
             for number, path in ((1, out), (2, err)):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)

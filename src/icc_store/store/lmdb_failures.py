@@ -14,7 +14,7 @@ from pathlib import Path
 import lmdb
 
 from icc_store.errors import BusyError, DamageError, DiskFull, IccStoreError, ReadOnlyRepository
-from icc_store.limits import MAP_SIZE_FLOOR
+from icc_store.limits import MAP_SIZE, MAP_SIZE_FLOOR
 
 MIN_ROOM = 1 << 20
 """Bytes: with less than this left a disk counts as full. What a commit that failed has written stays in the file."""
@@ -71,6 +71,8 @@ def meaning(error: lmdb.Error, file: Path) -> IccStoreError:
         return IccStoreError(f"{where} was closed, since a write to it failed", hint="run the command again")
     if isinstance(error, _OF_DAMAGE):
         return DamageError(f"LMDB cannot read {where}: {what}", hint="run `icc-store verify`")
+    if isinstance(error, lmdb.MemoryError) and _may_have_any_address(file):
+        return DamageError(f"{file} asks for more address space than there is", hint="run `icc-store verify`")
     if isinstance(error, lmdb.MemoryError) or (isinstance(error, lmdb.MapFullError) and _is_large(file)):
         return IccStoreError(
             f"{where} needs more address space than this process may have: {what}", hint="raise `ulimit -v`"
@@ -87,6 +89,11 @@ def not_writable(where: Path) -> ReadOnlyRepository:
     return ReadOnlyRepository(
         f"the repository {where} cannot be written to", hint="check its permissions; it can be read and restored"
     )
+
+
+def _may_have_any_address(file: Path) -> bool:
+    """Whether nothing forbids this process the address space for a file of this size: then the file lies about it."""
+    return resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY and file.stat().st_size < MAP_SIZE
 
 
 def _is_large(file: Path) -> bool:

@@ -37,6 +37,11 @@ _TOO_LONG = 4
 _DERIVED = frozenset((b"verified", b"verify cursor"))
 """What was noted about the old file does not hold for the new one."""
 
+_UNREAD = b""
+"""Handed over for a block, which is never empty, that cannot be read."""
+
+_INSTEAD = "`icc-store salvage` looks for blocks to which nothing leads"
+
 _BEYOND = 1000
 """Numbers asked for one by one beyond the last block that was seen, where nobody knows any more which was the last."""
 
@@ -46,11 +51,21 @@ class Rescued:
     """What was found. `listed` are the rows of the tables of snapshots and annotations, as far as they can be read."""
 
     blocks: int = 0
+    unread: int = 0
+    """Numbers of blocks over which LMDB fails: there may have been a block, or none."""
     copies: int = 0
     problems: list[str] = field(default_factory=list)
     listed: dict[Table, dict[bytes, bytes]] = field(default_factory=dict)
     lost_commits: int = 0
     """Commits that `head` knows of and the database does not."""
+
+    unlisted: bool = False
+    """Whether the list of snapshots could not be read to its end."""
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether there may have been snapshots of which nothing is known any more."""
+        return bool(self.lost_commits) or (self.unlisted and bool(self.unread))
 
     @property
     def listed_snapshots(self) -> list[ObjectId]:
@@ -69,16 +84,14 @@ class Rescued:
 def rescue(source: Path, target: Path, repository: bytes) -> Rescued:
     """Copy what can be read of the environment in `source` into a new one in `target`, with a head of its own.
 
-    Nobody else may have either open. Raises DamageError when LMDB cannot open it at all.
+    Nobody else may have either open. Raises DamageError when LMDB cannot open it at all, or leads to no block.
     """
     found = Rescued()
     file = source / DATA_NAME
     try:
         _restore_length(file, found)
     except (lmdb.Error, OSError) as error:
-        raise DamageError(
-            f"nothing can be read of {file}: {error}", hint="get the repository back from a copy of it"
-        ) from error
+        raise DamageError(f"nothing can be read of {file}: {error}", hint=_INSTEAD) from error
     try:
         with lmdb.open(os.fspath(target), map_size=_map_size(file), max_dbs=_MAX_TABLES, mode=0o600) as new:
             head = _copy(source, new, found, repository)
@@ -108,7 +121,7 @@ def _restore_length(file: Path, found: Rescued) -> None:
     size = file.stat().st_size
     if size < needed:
         if needed > _TOO_LONG * size:
-            raise DamageError(f"{file} says that it is {needed:,} bytes long and is {size:,}")
+            raise DamageError(f"{file} says that it is {needed:,} bytes long and is {size:,}", hint=_INSTEAD)
         found.problems.append(f"the database was cut off at {size:,} of {needed:,} bytes")
         os.truncate(file, needed)
 
@@ -120,18 +133,27 @@ def _copy(source: Path, new: lmdb.Environment, found: Rescued, repository: bytes
     last = _NUMBER.unpack(meta[LAST_KEY])[0] if len(meta.get(LAST_KEY, b"")) == _NUMBER.size else 0
     highest = 0
     blocks = _Appender(new, new.open_db(BLOCKS))
+    problems = len(found.problems)
     for key, data in _blocks(source, last, found):
+        if data == _UNREAD:
+            found.unread += 1
+            continue
         highest = _NUMBER.unpack(key)[0]
         blocks.add(key, data)
         found.blocks += 1
     blocks.flush()
+    found.unread += len(found.problems) - problems
+    if not found.blocks and (found.unread or LAST_KEY not in meta):
+        raise DamageError(f"no block can be reached in {source / DATA_NAME}", hint=_INSTEAD)
     copies = _Appender(new, tables[Table.COPIES])
     for key, data in sorted(_rows(source, Table.COPIES, found)):
         copies.add(key, data)
         found.copies += 1
     copies.flush()
     for name in (Table.SNAPSHOTS, Table.ANNOTATIONS):
+        problems = len(found.problems)
         found.listed[name] = dict(_rows(source, name, found))
+        found.unlisted |= name is Table.SNAPSHOTS and len(found.problems) > problems
     with new.begin(write=True) as txn:
         for key, value in meta.items():
             if key not in _DERIVED:
@@ -174,7 +196,7 @@ def _blocks(source: Path, last: int, found: Rescued) -> Iterator[tuple[bytes, by
                 try:
                     data = txn.get(key, db=table)
                 except lmdb.Error:
-                    data = None
+                    data = _UNREAD
                 if data is not None:
                     give(key, data)
                     end = max(end, number + _BEYOND) if not last else end

@@ -78,7 +78,7 @@ def command(context: Context, *, dry_run: bool) -> None:
     monitor.finish()
     document = _document(rescued, result, kept)
     context.output.emit("repair", document | {"dry_run": dry_run}, lambda: _lines(rescued, result, kept), summary=False)
-    if result.check.damaged or result.lost_snapshots:
+    if result.check.damaged or result.lost_snapshots or rescued.uncertain:
         raise DamageError(
             "not everything could be brought back; what is lost is listed",
             hint="the next snapshot stores again what is still on the disk; a copy of the repository may have the rest",
