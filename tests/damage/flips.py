@@ -35,16 +35,19 @@ def flip_each(stage: Stage, folder: Path, places: Sequence[tuple[str, int]]) -> 
             signal.alarm(_SECONDS)
             give(b"%d" % number, judge(stage, folder, *places[number], bit=number % 8).encode())
 
-    verdicts = Sacrifice(work, children=len(places)).rows()
+    children = Sacrifice(work, children=len(places))
     came_to: Counter[str] = Counter()
     wrong = []
     missing = set(range(len(places)))
-    for key, verdict in verdicts:
+    for key, verdict in children.rows():
         missing.discard(int(key))
         came_to[verdict.decode()] += 1
         if verdict.decode() not in (FOUND, REFUSED, EQUAL):
             wrong.append(f"{places[int(key)]}: {verdict.decode()}")
     came_to[CRASHED] += len(missing)
+    if len(missing) != len(children.problems):
+        wrong.append(f"{len(missing)} bytes were not tried: {children.problems[-3:]}")
+    wrong += [problem for problem in children.problems if "SIGALRM" in problem]
     return came_to, wrong
 
 
@@ -69,4 +72,6 @@ def judge(stage: Stage, folder: Path, name: str, offset: int, *, bit: int) -> st
         return REFUSED
     except IccStoreError as error:
         return REFUSED if name == "repository.json" else f"{type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is no error of ours, and a user would be alone with it
+        return f"{type(error).__name__}: {error}"
     return EQUAL

@@ -18,6 +18,8 @@ NAMES = ("data.mdb", "head", "repository.json")
 """The files that a repository cannot do without."""
 
 _FILES = {f"d{number}/{number}": words(number, 900) for number in range(3)} | {"noise": noise(1, 2500)}
+_COMPACTED = 2
+"""After that snapshot the file is written anew: so it is small, and holds a few free pages of the last one."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,11 @@ def make_stage(folder: Path) -> Stage:
         with open_repository(repository, clock=clock) as opened:
             made = snap(opened, source)
             versions[made.id] = dict(files)
+            if number == _COMPACTED:
+                opened.compact()
             if number == 1:
                 forget(opened, [next(iter(versions))])
                 clean(opened)
-                opened.compact()
                 opened.annotate_all([(made.id, Subject.TAG, "good"), (made.id, Subject.NOTE, "kept")])
     removed = next(iter(versions))
     del versions[removed]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from icc_store.clock import FixedClock
-from icc_store.errors import DamageError, RepositoryExists, RepositoryNotFound, UsageError
+from icc_store.errors import DamageError, RepositoryNotFound, UsageError
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
@@ -256,6 +256,28 @@ def test_what_was_cut_short_is_begun_again(path: Path, versions: Versions, tmp_p
         pass
     assert salvaged(path, tmp_path / "new", clock).whole
     same(tmp_path / "new", versions, clock)
+
+
+def test_what_is_purged_is_gone(tmp_path: Path) -> None:
+    """Freed bytes stay in the file until they are written over; after `gc --purge` nothing of them is in any file."""
+    secret = noise(77, 60_000)
+    fill(tmp_path / "source", {"secret": secret, "other": words(1, 4000)})
+    program = Program(tmp_path / "r")
+    program.good("init")
+    program.good("snapshot", tmp_path / "source", "--name", "first")
+    fill(tmp_path / "source", {"other": words(1, 4000)})
+    program("snapshot", tmp_path / "source", "--name", "second")
+    program.good("forget", "first")
+    program.good("gc", "--now")
+    assert secret[:3000] in (tmp_path / "r/data.mdb").read_bytes()
+    program.good("gc", "--purge")
+    assert not any(secret[at : at + 16] in file.read_bytes() for file in files_of(tmp_path / "r") for at in (0, 30_000))
+    assert [row["name"] for row in program("list", "--json-lines").rows] == ["second"]
+    assert program("verify").code == 0
+
+
+def files_of(path: Path) -> list[Path]:
+    return [file for file in path.rglob("*") if file.is_file()]
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ DOCUMENT = {
     "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
     "reusable": "bytes of the database file that new snapshots can fill",
     "optimized": "objects, bytes_before, bytes_after and complete of what `optimize` did; null when it was not due",
-    "given_back": "bytes given back to the disk by --compact",
+    "given_back": "bytes given back to the disk by --compact or --purge",
 }
 _COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
@@ -50,6 +50,7 @@ def _keep_options(function: Any) -> Any:
         "icc-store gc                         the default rules",
         "icc-store gc --keep-last 10 --keep-daily 30",
         "icc-store gc --compact               give freed bytes back to the disk",
+        "icc-store gc --purge                 leave nothing of what is forgotten in the file",
     ),
 )
 @_keep_options
@@ -57,6 +58,7 @@ def _keep_options(function: Any) -> Any:
 @click.option("--keep-tag", "keep_tags", multiple=True, metavar="TAG", help="Keep snapshots with this tag.")
 @click.option("--now", is_flag=True, help="Remove forgotten snapshots at once, without the day to undelete them.")
 @click.option("--compact", is_flag=True, help="Shrink the database file; nobody else may use it meanwhile.")
+@click.option("--purge", is_flag=True, help="Both --now and --compact: the bytes of what is forgotten are gone.")
 @click.option("--no-optimize", is_flag=True, help="With --compact: do not `optimize`, even when it pays.")
 @click.option("-n", "--dry-run", is_flag=True, help="Show the plan; change nothing.")
 @click.option("--explain", is_flag=True, help="Show for each snapshot what every rule says; change nothing.")
@@ -77,8 +79,8 @@ def command(context: Context, /, **given: Any) -> None:
     counts = {f"keep_{period}": given[f"keep_{period}"] for period in _COUNTS}
     asked = any(counts.values()) or given["keep_within"] or given["keep_tags"]
     dry_run = given["dry_run"] or given["explain"]
-    options = GcOptions(undelete_hours=0 if given["now"] else UNDELETE_HOURS, dry_run=dry_run)
-    compact = given["compact"] and not dry_run
+    options = GcOptions(undelete_hours=0 if given["now"] or given["purge"] else UNDELETE_HOURS, dry_run=dry_run)
+    compact = (given["compact"] or given["purge"]) and not dry_run
     with context.open(exclusive=compact) as repository:
         if asked:
             policy = explicit_policy(**counts, keep_within=given["keep_within"], keep_tags=given["keep_tags"])
