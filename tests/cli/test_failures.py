@@ -25,7 +25,7 @@ from icc_store.errors import BusyError, DiskFull, IccStoreError, Interrupted, Us
         (OSError(errno.EDQUOT, "Disk quota exceeded"), DiskFull, "no space left"),
         (PermissionError(errno.EACCES, "Permission denied", b"/x/\xff"), IccStoreError, "Permission denied"),
         (OSError("odd"), IccStoreError, "odd"),
-        (ValueError("oops"), IccStoreError, "ValueError: oops"),
+        (ValueError("oops"), IccStoreError, "internal error: ValueError ("),
         (RecursionError("deep"), IccStoreError, "RecursionError"),
         (SystemExit(7), IccStoreError, "by itself"),
     ],

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.program import Program
 
 _SWAP = """
@@ -33,6 +35,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_nothing_outside_is_touched(tmp_path: Path) -> None:
     """Whatever becomes of the target, no file outside is made, written, removed or given another mode."""
     source, target, outside = tmp_path / "source", tmp_path / "target", tmp_path / "outside"

@@ -111,6 +111,7 @@ def test_a_frame_with_a_thousand_bases(place: Path) -> None:
     assert found["verify"] == 6
 
 
+@pytest.mark.slow
 def test_chains_of_deltas_that_branch(place: Path) -> None:
     """Reading one object decodes so much and no more, though its bases have bases that have bases, two each."""
 
@@ -189,6 +190,7 @@ def test_forty_directories_with_two_names_each(place: Path) -> None:
     assert set(codes(place, ("verify",), ("gc",), ("copy", "COPY"), ("list",)).values()) == {0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [4090, 6000])
 def test_directories_below_each_other(place: Path, depth: int) -> None:
     """As deep as the limit everything works; beyond it may be damage, and no stack overflows."""
