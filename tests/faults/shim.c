@@ -44,6 +44,7 @@ struct report {
 static struct report *report;
 static int wanted, action, failure, full;
 static long turn;
+static pid_t armed;
 static char watched[PATH_ROOM];
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
@@ -54,6 +55,7 @@ void fault_arm(struct report *shared, int kinds, int what, long at, int error, c
     action = what;
     turn = at;
     failure = error;
+    armed = getpid();
     report = shared;
 }
 
@@ -115,7 +117,10 @@ static int meet(const char *call, int kinds, int fd, const char *name) {
             verdict = number == turn ? CUT_SHORT : REFUSED;
             full = failure == ENOSPC;
         } else if (number == turn) {
-            if (action == DIE) syscall(SYS_kill, getpid(), SIGKILL);
+            if (action == DIE) {
+                if (armed != getpid()) syscall(SYS_kill, armed, SIGKILL); /* a child of the program dies with it */
+                syscall(SYS_kill, getpid(), SIGKILL);
+            }
             if (action == FAIL) verdict = REFUSED;
         }
         pthread_mutex_unlock(&one_at_a_time);
