@@ -263,3 +263,14 @@ def test_the_file_is_plain_lmdb(lmdb_path: Path, opener: Opener) -> None:
         assert list(txn.cursor(index)) == [(b"i", bytes(22)), (b"i", b"\1" * 22)]
         names = {key for key, _ in txn.cursor()}
     assert names == {b"blocks", b"index", b"meta", b"snapshots", b"annotations", b"copies", b"seen"}
+
+
+def test_a_file_that_asks_for_too_much_memory_is_damaged(lmdb_path: Path, opener: Opener) -> None:
+    """A changed bit in the number of the last page makes LMDB ask for petabytes: that is no fault of this machine."""
+    opener(lmdb_path).close()
+    with (lmdb_path / "data.mdb").open("r+b") as file:
+        for page in (0, 4096):
+            file.seek(page + 16 + 120 + 5)
+            file.write(b"\x01")
+    with pytest.raises(DamageError, match="more address space than there is"):
+        opener(lmdb_path)

@@ -42,7 +42,7 @@ class Reach:
         self._follow_bases()
 
     def _follow_bases(self) -> None:
-        pending = list(self.live)
+        pending = list(self.live.keys() | self.bases.keys())
         scanned: dict[int, int] = {}
         while pending:
             number = pending.pop()
