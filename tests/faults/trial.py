@@ -20,7 +20,7 @@ from tests.support.live import contents
 
 _WORDS = {
     errno.ENOSPC: ("full", "no space", "no room"),
-    errno.EIO: ("input/output error", "damage", "cannot be"),
+    errno.EIO: ("input/output error", "damage", "cannot be", "could not be"),
     errno.EMFILE: ("too many open files", "could not be read"),
     errno.EACCES: ("ermission", "cannot be", "could not be"),
 }
