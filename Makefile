@@ -1,7 +1,7 @@
 # Everything here sets itself up: a Python and pip are all a machine needs.
 #
 #   make demo          see it work on real files
-#   make test          all checks: lint, types, layers, tests on every Python here, fuzzing, the wheel
+#   make test          all checks: lint, types, layers, tests on two Pythons, fuzzing, the wheel
 #   make lint          lint, types and layers only
 #   make format        rewrite the code in the house format
 #   make fuzz          SECONDS=60 of each fuzz target
