@@ -7,6 +7,7 @@ place: a crash leaves the old record or the new one, and an old one is harmless 
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ def write_head(path: Path, repository: bytes, head: Head) -> None:
     """Record the last commit and wait until it is on the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        os.pwrite(descriptor, head_bytes(repository, head), 0)
+        data = head_bytes(repository, head)
+        if os.pwrite(descriptor, data, 0) != len(data):
+            raise OSError(errno.EIO, "cut off while it was written", os.fspath(path))
         os.fdatasync(descriptor)
     finally:
         os.close(descriptor)
