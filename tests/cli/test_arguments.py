@@ -74,10 +74,10 @@ def test_what_is_gone_is_counted(run: Program, tmp_path: Path) -> None:
     (tmp_path / "one" / "a").unlink()
     (tmp_path / "one" / "b").unlink()
     done = run("snapshot", tmp_path / "one")
-    assert "0 unchanged, 2 removed" in done.out
+    assert "0 unchanged; 2 fewer than before" in done.out
     assert "2 of 2 files of the last snapshot" in done.err
     assert done.code == 0
-    assert "removed" not in run.good("snapshot", tmp_path / "two").out
+    assert "fewer" not in run.good("snapshot", tmp_path / "two").out
 
 
 def test_a_memory_that_is_none_any_more_is_told(run: Program, tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_what_needs_a_newer_program_says_so(changes: dict[str, Any]) -> None:
         parse_header(sealed(**changes), PLACE)
 
 
-@pytest.mark.parametrize("changes", [{"features": features(read_only=["parity"])}, {"chunker": "another"}])
+@pytest.mark.parametrize("changes", [{"features": features(read_only=["of-tomorrow"])}, {"chunker": "another"}])
 def test_what_is_only_read_is_not_written(changes: dict[str, Any]) -> None:
     """A feature that readers may ignore, or another chunker, makes the repository read-only here."""
     assert not parse_header(sealed(**changes), PLACE).writable

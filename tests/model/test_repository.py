@@ -141,7 +141,7 @@ def test_gc_in_the_meantime_is_noticed(repository: Repository) -> None:
 
 def test_a_repository_with_unknown_features_is_only_read() -> None:
     """What a newer program must understand to write is not written by this one."""
-    header = replace(new_header(), features=Features(read_only=("parity",)))
+    header = replace(new_header(), features=Features(read_only=("of-tomorrow",)))
     repository = Repository(Path("nowhere"), header, MemoryStore())
     with pytest.raises(ReadOnlyRepository), repository.adding():
         pass
@@ -153,7 +153,7 @@ def test_nothing_writes_where_a_feature_is_unknown(tmp_path: Path) -> None:
     """Such a repository is opened for reading, so that no way into it writes: neither runs nor maintenance."""
     create_repository(tmp_path / "repository")
     header = read_header(tmp_path / "repository")
-    write_header(tmp_path / "repository", replace(header, features=Features(read_only=("parity",))))
+    write_header(tmp_path / "repository", replace(header, features=Features(read_only=("of-tomorrow",))))
     with open_repository(tmp_path / "repository") as opened:
         assert opened.snapshots() == []
         with pytest.raises(ReadOnlyRepository), opened.store.write():

@@ -92,8 +92,8 @@ def loss_warnings(result: SnapshotResult) -> list[tuple[bytes, str]]:
         return []
     files, short = parent.record.counters.files, parent.id.hex()[:8]
     found = []
-    if 2 * result.removed_files > files:
-        gone = f"{number(result.removed_files)} of {plural(files, 'file')}"
+    if 2 * result.fewer_files > files:
+        gone = f"{number(result.fewer_files)} of {plural(files, 'file')}"
         found.append((b"", f"warning: {gone} of the last snapshot ({short}) are gone; it still has them"))
     former = (notes_of(parent) or {}).get("profile", result.profile)
     if former != result.profile and result.profile == GENERIC.name:

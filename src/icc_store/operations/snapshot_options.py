@@ -77,9 +77,8 @@ class SnapshotResult:
     """The full snapshot that an incremental one tells the changes from."""
 
     @property
-    def removed_files(self) -> int:
-        """How many files of the parent are not there any more, or have moved."""
+    def fewer_files(self) -> int:
+        """How many files fewer there are than in the parent."""
         if self.parent is None or self.left_out is not None:
             return 0
-        found = self.counters.changed_files + self.counters.unchanged_files + len(self.problems)
-        return max(self.parent.record.counters.files - found, 0)
+        return max(self.parent.record.counters.files - self.counters.files - len(self.problems), 0)

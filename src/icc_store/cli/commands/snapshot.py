@@ -54,7 +54,7 @@ DOCUMENT = {
     "unchanged": "whether its tree is the very same as the parent's",
     "counters": "files, directories, others, size, new_files, changed_files, unchanged_files, read_bytes, added_plain, "
     "added_stored, duration_ns",
-    "removed_files": "files of the parent that are not there any more, or have moved",
+    "fewer_files": "how many files fewer there are than in the parent",
     "problems": "path and message of each file that could not be read",
     "selection": SELECTION,
     "since": SINCE,
@@ -250,7 +250,7 @@ def _document(result: SnapshotResult, changes: DiffSummary | None) -> dict[str, 
         "parent": result.parent.id.hex() if result.parent else None,
         "unchanged": result.unchanged,
         "counters": vars(result.counters),
-        "removed_files": result.removed_files,
+        "fewer_files": result.fewer_files,
         "problems": warning_fields(result.problems),
         "selection": selection_fields(result.left_out),
         "since": since_fields(result.since, changes),
@@ -269,8 +269,8 @@ def _lines(result: SnapshotResult, changes: DiffSummary | None, options: Snapsho
         yield "nothing has changed; no snapshot was made"
     found = f"{units.number(counted.new_files)} new, {units.number(counted.changed_files)} changed"
     found += f", {units.number(counted.unchanged_files)} unchanged"
-    if result.removed_files:
-        found += f", {units.number(result.removed_files)} removed"
+    if result.fewer_files:
+        found += f"; {units.number(result.fewer_files)} fewer than before"
     yield f"  {units.plural(counted.files, 'file')} of {units.size(counted.size)}: {found}"
     verb = "would add" if options.dry_run else "added"
     stored = "" if options.dry_run else f", stored in {units.size(counted.added_stored)}"
