@@ -43,6 +43,9 @@ MAX_OBJECTS_PER_BLOCK = 32_767
 MAX_OBJECTS_PER_FRAME = 8192
 """Files of a few bytes would fill a frame with more objects than a block may have positions."""
 
+MAX_BLOCK_NUMBER = (1 << 31) - 1
+"""What an index row has room for."""
+
 # --- delta ------------------------------------------------------------------------------------
 MAX_DELTA_DEPTH = 32
 MAX_READ_DEPTH = 64

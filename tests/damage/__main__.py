@@ -67,15 +67,20 @@ def main() -> int:
         os.chdir(folder)
         places = positions(stage)[:: options.every]
         came_to, wrong = flip_at_once(stage, folder, places)
-        print(f"{len(places):,} bytes of {len(positions(stage)):,} changed: {words(came_to)}; {len(wrong)} wrong")
+        print(
+            f"{len(places):,} bytes of {len(positions(stage)):,} changed: {words(came_to)}; {len(wrong)} wrong",
+            flush=True,
+        )
+        for each in wrong:
+            print(each, file=sys.stderr, flush=True)
         chosen = harms(stage, random.Random(options.seed), flips=options.flips)
         outcomes = run(stage, folder, chosen)
     print(f"{'damage':32} {'times':>5} {'commands':>8} {'wrong':>5}  what came back")
     for kind, one in outcomes.items():
         print(line(kind, one))
         wrong += one.wrong
-    for each in wrong:
-        print(each, file=sys.stderr)
+        for each in one.wrong:
+            print(each, file=sys.stderr)
     total = len(places) + sum(one.harms for one in outcomes.values())
     print(f"{total:,} damages, {len(wrong)} wrong, {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0

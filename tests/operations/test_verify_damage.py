@@ -208,6 +208,7 @@ def test_tables_that_disagree_with_records(repository: Repository, snapshots: li
         lambda txn: (
             txn.delete(Table.SNAPSHOTS, first),
             txn.put(Table.SNAPSHOTS, b"\0" * 7 + b"\x09", snapshots[0].id),
+            txn.put(Table.META, b"last snapshots", b"\0" * 7 + b"\x09"),
         ),
     )
     assert "is listed as 9, not 1" in only(verify(repository)).what

@@ -14,7 +14,7 @@ from icc_store.codec.serial import pack, unpack
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.maintenance import ReadTransaction, WriteTransaction, bump_epoch
 from icc_store.model.record import Snapshot, Subject
-from icc_store.model.repository import EPOCH_KEY, Repository
+from icc_store.model.repository import EPOCH_KEY, Repository, counter_key
 from icc_store.objects.records import append_record, copies, remove_record
 from icc_store.store.protocol import Table
 
@@ -22,6 +22,7 @@ __all__ = (
     "all_verified_ns",
     "annotation_rows",
     "copies",
+    "damaged_counters",
     "disown",
     "mark_suspect",
     "mend_records",
@@ -35,9 +36,23 @@ __all__ = (
     "verified_ns",
 )
 
+_LISTS = (Table.SNAPSHOTS, Table.ANNOTATIONS)
 _CURSOR = b"verify cursor"
 _VERIFIED = b"verified"
 _NUMBER_SIZE = 8
+
+
+def damaged_counters(txn: ReadTransaction) -> list[str]:
+    """What is wrong with the numbers that were given out last: lower than one that is in use. Raises DamageError."""
+    wrong = []
+    for table in _LISTS:
+        last = int.from_bytes(txn.get(Table.META, counter_key(table)) or b"")
+        if any(int.from_bytes(key) > last for key, _ in txn.items(table)):
+            wrong.append(f"the counter of {table.value} is lower than a number in use")
+    last_block = txn.last_block()
+    if any(True for _ in txn.block_sizes(last_block + 1)):
+        wrong.append(f"the last block is said to be {last_block}, and there are later ones")
+    return wrong
 
 
 def snapshot_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:

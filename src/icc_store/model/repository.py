@@ -303,9 +303,14 @@ class Run:
 
 
 def next_number(txn: WriteTransaction, table: Table) -> int:
-    """The next number for a table of numbered rows. Numbers of removed rows are not used again."""
+    """The next number for a table of numbered rows. Numbers of removed rows are not used again.
+
+    Raises DamageError where the next number is taken: its row would be lost.
+    """
     key = counter_key(table)
     number = int.from_bytes(txn.get(Table.META, key) or b"") + 1
+    if number >> 8 * _SEQ_SIZE or txn.get(table, number.to_bytes(_SEQ_SIZE)) is not None:
+        raise DamageError(f"the counter of {table.value} is damaged: {number} was given out before")
     txn.put(Table.META, key, number.to_bytes(_SEQ_SIZE))
     return number
 

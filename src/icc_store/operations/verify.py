@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import IccStoreError
 from icc_store.ids import ObjectId
+from icc_store.limits import MAX_BLOCK_NUMBER
 from icc_store.model.checkup import (
+    damaged_counters,
     disown,
     mark_suspect,
     mend_records,
@@ -139,14 +141,11 @@ class _Check:
         """Check what is to be checked. Returns the number of index rows that were removed."""
         repository, options = self._repository, self._options
         if snapshot is None:
-            self.drafts += [
-                Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True)
-                for problem in repository.store.problems()
-            ]
+            self._check_database()
         self._monitor.phase("records")
         self.records, removals = self._check_records()
         self.drafts += self.records.drafts
-        end = repository.objects.transaction.last_block() + 1
+        end = self._end()
         following = None
         if snapshot is not None:
             self._follow({snapshot.id: snapshot.record}, removals, read_content=True)
@@ -162,6 +161,26 @@ class _Check:
         disowned = self._mend() if options.mend else 0
         self._remember(snapshot, following)
         return disowned
+
+    def _check_database(self) -> None:
+        """The pages, and the numbers that were given out last: new blocks and records get the next ones."""
+        try:
+            problems = [*self._repository.store.problems(), *damaged_counters(self._repository.objects.transaction)]
+        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._repository.objects.renew()
+            problems = [reason(error)]
+        self.drafts += [Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True) for problem in problems]
+
+    def _end(self) -> int:
+        """The number after that of the last block; where that cannot be so, as many as there can be."""
+        try:
+            txn = self._repository.objects.transaction
+            last = txn.last_block()
+            if not any(True for _ in txn.block_sizes(last + 1)):
+                return last + 1
+        except Exception:  # noqa: BLE001 - likewise; it was told before, or is told when the blocks are read
+            self._repository.objects.renew()
+        return MAX_BLOCK_NUMBER + 1
 
     def _check_records(self) -> tuple[Records, bytes]:
         """What can be said of records, and how removals stood then: once more when gc took one just now."""

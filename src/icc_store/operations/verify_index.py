@@ -18,6 +18,7 @@ _ROWS_AT_ONCE = 1_000_000
 """22 bytes each, and the list that holds a block's: about 30 MB."""
 
 _ROWS_PER_VIEW = 100_000
+_PIECE = 1024
 
 
 class RowsByBlock:
@@ -28,19 +29,18 @@ class RowsByBlock:
         """Why not all rows could be read."""
         self.total = 0
         self._repository = repository
-        self._end = end
         self._next = start
         self._rows: dict[int, bytearray] = {}
         self._left: list[tuple[int, list[bytes]]] = []
-        self._counts = array("I", bytes(4 * (end - start)))
-        self._start = start
+        self._counts: dict[int, array[int]] = {}
+        """Rows by block, in pieces of so many numbers: between two blocks there may be any number of removed ones."""
         for row in self._all_rows():
             number = unpack_row(row)[1].block
             self.total += 1
             if start <= number < end:
-                self._counts[number - start] += 1
-            elif number >= end:
-                continue
+                piece = self._counts.setdefault(number // _PIECE, array("I", bytes(4 * _PIECE)))
+                piece[number % _PIECE] += 1
+        self._end = min(end, (max(self._counts, default=-1) + 1) * _PIECE)
 
     def take(self, number: int) -> list[bytes]:
         """The rows into a block; not to be had a second time. Numbers rise from call to call."""
@@ -62,17 +62,25 @@ class RowsByBlock:
     def _load(self) -> None:
         """Read the rows into the next range of blocks. What is left of the one before belongs to no block."""
         self._set_aside()
-        first = last = self._next
-        rows = 0
-        while last < self._end and (rows == 0 or rows + self._counts[last - self._start] <= _ROWS_AT_ONCE):
-            rows += self._counts[last - self._start]
-            last += 1
+        first, last, rows = self._next, self._end, 0
+        for number, count in self._counted(first):
+            if rows and rows + count > _ROWS_AT_ONCE:
+                last = number
+                break
+            rows += count
         self._next = last
         if rows:
             for row in self._all_rows():
                 number = unpack_row(row)[1].block
                 if first <= number < last:
                     self._rows.setdefault(number, bytearray()).extend(row)
+
+    def _counted(self, start: int) -> Iterator[tuple[int, int]]:
+        """Blocks from this number on into which there are rows, and how many."""
+        for piece in sorted(self._counts):
+            for offset, count in enumerate(self._counts[piece]):
+                if count and piece * _PIECE + offset >= start:
+                    yield piece * _PIECE + offset, count
 
     def _all_rows(self) -> Iterator[bytes]:
         """Every row, through views that are renewed. Ends early where LMDB cannot go on: see `damaged`."""

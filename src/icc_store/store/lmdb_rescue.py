@@ -21,7 +21,7 @@ import lmdb
 
 from icc_store.errors import DamageError
 from icc_store.ids import ID_SIZE, ObjectId
-from icc_store.limits import BATCH_BYTES, MAP_SIZE_FLOOR
+from icc_store.limits import BATCH_BYTES, MAP_SIZE_FLOOR, MAX_BLOCK_NUMBER
 from icc_store.store.head import Head, read_head, write_head
 from icc_store.store.lmdb_failures import meaning
 from icc_store.store.lmdb_store import DATA_NAME, HEAD_NAME
@@ -42,8 +42,9 @@ _UNREAD = b""
 
 _INSTEAD = "`icc-store salvage` looks for blocks to which nothing leads"
 
-_BEYOND = 1000
-"""Numbers asked for one by one beyond the last block that was seen, where nobody knows any more which was the last."""
+_BEYOND = 1_000_000
+"""Numbers asked for one by one beyond the last block that was seen: the number that should be the last may be wrong.
+It takes seconds, and that many removed blocks in a row are 100 GB."""
 
 
 @dataclass
@@ -158,6 +159,9 @@ def _copy(source: Path, new: lmdb.Environment, found: Rescued, repository: bytes
         for key, value in meta.items():
             if key not in _DERIVED:
                 txn.put(key, value, db=tables[Table.META])
+        if not last <= MAX_BLOCK_NUMBER:
+            found.problems.append(f"the number of the last block is damaged: {last}")
+            last = min(highest + _BEYOND, MAX_BLOCK_NUMBER)  # none that a copy remembers is given out again
         txn.put(LAST_KEY, _NUMBER.pack(max(last, highest)), db=tables[Table.META])
         sequence = _next_sequence(meta.get(COMMIT_KEY), source / HEAD_NAME, repository, found)
         made = Head(sequence, uuid.uuid4().bytes)
@@ -189,8 +193,9 @@ def _blocks(source: Path, last: int, found: Rescued) -> Iterator[tuple[bytes, by
     def work(position: int, at: Callable[[int], None], give: Give) -> None:
         with _opened(source) as env, env.begin() as txn:
             table = env.open_db(BLOCKS, txn=txn, create=False)
-            number, end = max(position, 1), max(last, _BEYOND)
-            while number <= end:
+            number, stop = max(position, 1), _stop(txn.cursor(db=table), last)
+            end = number + _BEYOND
+            while number <= min(end, stop):
                 at(number)
                 key = _NUMBER.pack(number)
                 try:
@@ -199,10 +204,20 @@ def _blocks(source: Path, last: int, found: Rescued) -> Iterator[tuple[bytes, by
                     data = _UNREAD
                 if data is not None:
                     give(key, data)
-                    end = max(end, number + _BEYOND) if not last else end
+                if data:
+                    end = number + _BEYOND
                 number += 1
 
     yield from _handed_over(work, "blocks", found)
+
+
+def _stop(blocks: Any, last: int) -> int:
+    """The highest number that can have a block: the last one, where no block shows that to be wrong."""
+    try:
+        highest = _NUMBER.unpack(blocks.key())[0] if blocks.last() else 0
+    except (lmdb.Error, struct.error):
+        return MAX_BLOCK_NUMBER
+    return last if highest <= last <= MAX_BLOCK_NUMBER else MAX_BLOCK_NUMBER
 
 
 def _rows(source: Path, table: Table, found: Rescued) -> Iterator[tuple[bytes, bytes]]:

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 import lmdb
 
 from icc_store.errors import BlockDamaged, DamageError
+from icc_store.limits import MAX_BLOCK_NUMBER
 from icc_store.store.head import Head
 from icc_store.store.lmdb_failures import meaning
 from icc_store.store.protocol import Table
@@ -84,7 +85,10 @@ class LmdbRead:
 
     def last_block(self) -> int:
         stored = self.get(Table.META, LAST_KEY)
-        return _number(stored) if stored else 0
+        last = _number(stored) if stored else 0
+        if last > MAX_BLOCK_NUMBER:
+            raise DamageError(f"the database says that it has given out {last:,} blocks, more than any can have")
+        return last
 
     def row(self, prefix: bytes) -> bytes | None:
         try:
