@@ -71,3 +71,9 @@ def test_a_backup_that_is_not_whole_ends_with_an_error(notes: dict[str, Any], wo
 def test_secrets_that_were_not_stored_are_told() -> None:
     """By their paths."""
     assert "  never stored, for holding secrets: auth.json" in list(memory_lines(result(withheld=(b"auth.json",))))
+
+
+def test_secrets_that_were_not_stored_are_told_of_any_directory() -> None:
+    """Also where nothing else is known of it, and nothing was stored."""
+    told = list(memory_lines(result(profile="generic", notes=None, withheld=(b".claude/.credentials.json",))))
+    assert told == ["  never stored, for holding secrets: .claude/.credentials.json"]

@@ -62,10 +62,8 @@ def finding_fields(finding: Finding) -> dict[str, str]:
 
 
 def memory_lines(result: SnapshotResult) -> Iterator[str]:
-    """What is known of the memory, for people; nothing when it is none."""
-    notes = result.notes
-    if notes is None:
-        return
+    """What is known of the memory, for people; of any other directory, which secrets in it were not stored."""
+    notes = result.notes or {}
     entities = notes.get("entities") or {}
     if any(entities.values()):
         kinds = ", ".join(f"{number(count)} {kind}" for kind, count in entities.items() if count)

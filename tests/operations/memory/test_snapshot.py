@@ -348,3 +348,20 @@ def test_credentials_of_known_tools_are_never_stored(
     assert result.snapshot.record.exclusions["never"] == [secret.encode()]
     plain = snap(repository, tmp_path / root, profile="generic")
     assert set(contents(repository, plain)) == {kept, secret}
+
+
+def test_what_failed_once_is_looked_at_again(repository: Repository, memory: Path) -> None:
+    """An unchanged memory is not said to be whole because only the blocks of this run were read back."""
+    read = repository.objects.get
+
+    def get(identity: object, kind: int) -> bytes:
+        data = read(identity, kind)  # type: ignore[arg-type]
+        return b"{" + data[1:].replace(b'"', b"'", 1) if data == BYTES else data
+
+    repository.objects.get = get  # type: ignore[method-assign]
+    for _ in range(2):
+        notes = take_snapshot(repository, [memory], options=SnapshotOptions()).notes or {}
+        assert notes["passed"] is False
+        assert [failure.partition(": ")[0] for failure in notes["failures"]] == [ENTITY]
+    repository.objects.get = read  # type: ignore[method-assign]
+    assert (take_snapshot(repository, [memory], options=SnapshotOptions()).notes or {})["passed"] is True

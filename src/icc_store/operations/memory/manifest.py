@@ -245,5 +245,5 @@ def is_memory(repository: Repository, snapshot: Snapshot) -> bool:
 
 def is_of_a_tool(snapshot: Snapshot) -> bool:
     """Whether a snapshot was taken of the directory of a tool that is known, icc memories among them."""
-    notes = notes_of(snapshot)
-    return snapshot.record.root_entry is not None and notes is not None and notes.get("profile") != GENERIC.name
+    profile = BY_NAME.get((notes_of(snapshot) or {}).get("profile", ""), GENERIC)
+    return snapshot.record.root_entry is not None and profile is not GENERIC

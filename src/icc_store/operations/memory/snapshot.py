@@ -63,7 +63,8 @@ class MemoryRun:
         """Validate what was stored and say what the record is to keep. `unreadable` could not be stored."""
         self._monitor.phase("check")
         former = notes_of(parent) if parent is not None and parent.record.root == tree else None
-        if former is not None and is_complete(former) and former["profile"] == self._profile.name:
+        sound = former is not None and is_complete(former) and former["passed"]  # what failed is looked at again
+        if former is not None and sound and former["profile"] == self._profile.name:
             failures = self._miscounted(run, tree, former["entities"], unreadable)
             kept = {key: former[key] for key in _SAME_FOR_THE_SAME_TREE if key in former}
             return kept | {"passed": not failures} | ({"failures": failures} if failures else {})

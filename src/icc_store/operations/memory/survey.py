@@ -33,12 +33,10 @@ _SETTINGS = b"config/settings.json"
 
 @dataclass(frozen=True)
 class Survey:
-    """What a snapshot of a memory holds. Sizes are bytes."""
+    """What a snapshot of a memory holds."""
 
     entities: dict[str, int] = field(default_factory=dict)
     """Entities by the type that their folder stands for, broken ones included."""
-    files: int = 0
-    size: int = 0
     digest: bytes = b""
     """SHA-256 of SHA256SUMS."""
     system_version: str = ""
@@ -66,21 +64,16 @@ def survey(
     monitor.phase("check")
     look = _IccLook(objects, whole=whole) if profile.is_icc else _Look()
     listing = hashlib.sha256()
-    files = size = 0
     for batch in batches_by_path(objects, root, facts_of):
         facts = batch.facts
         if facts is None:
             facts = [read_facts(objects, join(batch.directory, w[NAME]), w, look.check) for w in batch.wires]
         names = [wire[NAME] for wire in batch.wires]
-        files += len(names)
-        size += sum([wire[SIZE] for wire in batch.wires])
         listing.update(sums_of_directory(batch.directory, names, [digest for digest, _ in facts]))
         look.at(batch, names, facts)
         monitor.advance(len(names), 0, batch.directory)
     return Survey(
         entities=look.entities,
-        files=files,
-        size=size,
         digest=listing.digest(),
         system_version=look.system_version(),
         findings=tuple(look.findings()),
