@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,12 @@ import pytest
 from icc_store.ids import Kind
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.forget import ForgetOptions, forget
 from icc_store.operations.retention import explicit_policy
-from tests.support.live import NOW, Contents, clean, contents, fill, new_clock, shoot, snap
-from tests.support.neighbour import HookedClock, Neighbour, neighbour
+from tests.support.interleaving import History, make_history, trials
+from tests.support.live import Contents, clean, contents, fill, new_clock, shoot, snap
+from tests.support.neighbour import Neighbour, neighbour
 from tests.support.shelf import noise, words
 
 OLD: Contents = {
@@ -37,26 +37,10 @@ def other() -> Iterator[Neighbour]:
         yield process
 
 
-@dataclass
-class History:
-    """A repository with three snapshots, of which the second is the newest of its source."""
-
-    path: Path
-    source: Path
-    expected: dict[bytes, Contents]
-    first: bytes
-
-
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    top = tmp_path_factory.mktemp("history")
-    create_repository(top / "r")
-    expected = {}
-    with open_repository(top / "r", clock=new_clock()) as repository:
-        for files, source in ((OLD, "home"), (NEW, "home"), (NEW, "other")):
-            fill(top / "source", files)
-            expected[snap(repository, top / "source", source=source).id] = files
-    return History(top / "r", top / "source", expected, next(iter(expected)))
+    """Three snapshots, of which the second is the newest of its source."""
+    return make_history(tmp_path_factory.mktemp("history"), [(OLD, "home"), (NEW, "home"), (NEW, "other")])
 
 
 def check(repository: Repository, expected: dict[bytes, Contents]) -> None:
@@ -67,74 +51,55 @@ def check(repository: Repository, expected: dict[bytes, Contents]) -> None:
 @pytest.mark.parametrize("step", [0.0, 0.4, 2.0])
 def test_a_snapshot_in_the_middle_of_gc(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever a snapshot of what gc is about to remove is taken, it is whole, and so are all others."""
-    at, looks = 1, 1
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
+    for trial in trials(history, tmp_path, step=step, most=25):
         expected = dict(history.expected)
 
-        def take(path: Path = path, expected: dict[bytes, Contents] = expected) -> None:
+        def take(path: Path = trial.path, expected: dict[bytes, Contents] = expected) -> None:
             taken = other.snapshot(path, history.source, OLD)
             if isinstance(taken, list):
                 expected[taken[0]] = OLD
 
-        with open_repository(path, clock=new_clock()) as repository:
+        with open_repository(trial.path, clock=new_clock()) as repository:
             forget(repository, [history.first])
-        clock = HookedClock(NOW, step=step, at=at, action=take)
-        with open_repository(path, clock=clock) as repository:
+        with open_repository(trial.path, clock=trial.clock(take)) as repository:
             clean(repository)
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, expected)
             clean(repository)
             check(repository, expected)
-        shutil.rmtree(path)
-        at += max(1, looks // 25)
 
 
 @pytest.mark.parametrize("step", [0.0, 0.4, 2.0])
 def test_gc_in_the_middle_of_a_snapshot(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever gc removes what a snapshot has just found to be stored already, the snapshot is whole in the end."""
-    at, looks = 1, 1
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
+    for trial in trials(history, tmp_path, step=step, most=25):
         fill(history.source, OLD)
-        clock = HookedClock(NOW, step=step, at=at, action=lambda path=path: other.forget(path, [history.first]))
-        with open_repository(path, clock=clock) as repository:
-            taken = shoot(repository, history.source, rehash=at % 2 == 0).snapshot
+        clock = trial.clock(lambda path=trial.path: other.forget(path, [history.first]))
+        with open_repository(trial.path, clock=clock) as repository:
+            taken = shoot(repository, history.source, rehash=trial.at % 2 == 0).snapshot
             assert taken is not None
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, history.expected | {taken.id: OLD})
             clean(repository)
             check(repository, history.expected | {taken.id: OLD})
-        shutil.rmtree(path)
-        at += max(1, looks // 25)
 
 
 @pytest.mark.parametrize("step", [0.0, 0.4, 2.0])
 def test_gc_in_the_middle_of_gc(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever another gc removes and moves what the first has marked, nothing is lost that a snapshot needs."""
-    at, looks = 1, 1
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
-        with open_repository(path, clock=new_clock()) as repository:
+    for trial in trials(history, tmp_path, step=step, most=25):
+        with open_repository(trial.path, clock=new_clock()) as repository:
             fill(history.source, MANY)
             snap(repository, history.source)
             fill(history.source, FEW)
             expected = history.expected | {snap(repository, history.source).id: FEW}
-        clock = HookedClock(NOW, step=step, at=at, action=lambda path=path: other.collect(path))
-        with open_repository(path, clock=clock) as repository:
+        clock = trial.clock(lambda path=trial.path: other.collect(path))
+        with open_repository(trial.path, clock=clock) as repository:
             clean(repository, policy=explicit_policy(keep_last=1))
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, expected)
             clean(repository)
             check(repository, expected)
-        shutil.rmtree(path)
-        at += max(1, looks // 25)
 
 
 def test_gc_takes_what_a_stored_delta_needs(history: History, other: Neighbour, tmp_path: Path) -> None:

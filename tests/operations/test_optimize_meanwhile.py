@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,12 @@ from icc_store.limits import MIB
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.objects.writer import BaseCollected
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.verify import verify
-from tests.support.live import NOW, Contents, clean, contents, fill, new_clock, shoot, snap
-from tests.support.neighbour import HookedClock, Neighbour, neighbour
+from tests.support.interleaving import History, make_history, trials
+from tests.support.live import Contents, clean, contents, fill, new_clock, shoot
+from tests.support.neighbour import Neighbour, neighbour
 from tests.support.shelf import noise, words
 
 OPTIONS = OptimizeOptions(level=3, threads=1)
@@ -46,25 +46,10 @@ def other() -> Iterator[Neighbour]:
         yield process
 
 
-@dataclass
-class History:
-    """A repository with a snapshot of every state."""
-
-    path: Path
-    source: Path
-    expected: dict[bytes, Contents]
-
-
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    top = tmp_path_factory.mktemp("history")
-    create_repository(top / "r")
-    expected = {}
-    with open_repository(top / "r", clock=new_clock()) as repository:
-        for files in STATES:
-            fill(top / "source", files)
-            expected[snap(repository, top / "source").id] = files
-    return History(top / "r", top / "source", expected)
+    """A snapshot of every state."""
+    return make_history(tmp_path_factory.mktemp("history"), [(files, "home") for files in STATES])
 
 
 def check(repository: Repository, expected: dict[bytes, Contents]) -> None:
@@ -76,68 +61,50 @@ def check(repository: Repository, expected: dict[bytes, Contents]) -> None:
 @pytest.mark.parametrize("step", [0.0, 2.0])
 def test_a_snapshot_in_the_middle_of_it(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever a snapshot is taken while blocks are written anew, it is whole, and so are all others."""
-    at, looks = 1, 1
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
+    for trial in trials(history, tmp_path, step=step, most=6):
         expected = dict(history.expected)
 
-        def take(path: Path = path, expected: dict[bytes, Contents] = expected) -> None:
+        def take(path: Path = trial.path, expected: dict[bytes, Contents] = expected) -> None:
             taken = other.snapshot(path, history.source, NEXT)
             if isinstance(taken, list):
                 expected[taken[0]] = NEXT
 
-        clock = HookedClock(NOW, step=step, at=at, action=take)
-        with open_repository(path, clock=clock) as repository:
+        clock = trial.clock(take)
+        with open_repository(trial.path, clock=clock) as repository:
             optimize(repository, options=OPTIONS, clock=clock)
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, expected)
             clean(repository)
             check(repository, expected)
-        shutil.rmtree(path)
-        at += max(1, looks // 6)
 
 
 @pytest.mark.parametrize("step", [0.0, 2.0])
 def test_snapshots_removed_in_the_middle_of_it(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever gc removes what is just being written anew, nothing comes back half and nothing is lost."""
-    at, looks = 1, 1
     going = list(history.expected)[1:3]
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
-        clock = HookedClock(NOW, step=step, at=at, action=lambda path=path: other.forget(path, going))
-        with open_repository(path, clock=clock) as repository:
+    for trial in trials(history, tmp_path, step=step, most=6):
+        clock = trial.clock(lambda path=trial.path: other.forget(path, going))
+        with open_repository(trial.path, clock=clock) as repository:
             optimize(repository, options=OPTIONS, clock=clock)
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, history.expected)
             clean(repository)
             check(repository, history.expected)
-        shutil.rmtree(path)
-        at += max(1, looks // 6)
 
 
 @pytest.mark.parametrize("step", [0.0, 2.0])
 def test_it_in_the_middle_of_a_snapshot(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever what a snapshot writes against is written anew, also at a greater depth, the snapshot is whole."""
-    at, looks = 1, 1
     fill(history.source, NEXT)
-    while at <= looks:
-        path = tmp_path / f"{at}"
-        shutil.copytree(history.path, path)
-        clock = HookedClock(NOW, step=step, at=at, action=lambda path=path: other.optimize(path))
-        with open_repository(path, clock=clock) as repository:
-            taken = shoot(repository, history.source, rehash=at % 2 == 0).snapshot
+    for trial in trials(history, tmp_path, step=step, most=6):
+        clock = trial.clock(lambda path=trial.path: other.optimize(path))
+        with open_repository(trial.path, clock=clock) as repository:
+            taken = shoot(repository, history.source, rehash=trial.at % 2 == 0).snapshot
             assert taken is not None
-            looks = clock.looks
-            clock.at = 0
+            trial.ends()
             check(repository, history.expected | {taken.id: NEXT})
             clean(repository)
             check(repository, history.expected | {taken.id: NEXT})
-        shutil.rmtree(path)
-        at += max(1, looks // 6)
 
 
 def test_a_delta_whose_base_goes_deeper_meanwhile(history: History, other: Neighbour, tmp_path: Path) -> None:
@@ -145,7 +112,7 @@ def test_a_delta_whose_base_goes_deeper_meanwhile(history: History, other: Neigh
     path = tmp_path / "r"
     shutil.copytree(history.path, path)
     with open_repository(path, clock=new_clock()) as repository:
-        oldest = next(iter(history.expected))
+        oldest = history.first
         base = lookup(repository.objects, repository.snapshot(oldest).record, b"large/big").entry.chunk
         assert base is not None
         data = history.expected[oldest]["large/big"] + b"and more"
