@@ -142,6 +142,32 @@ def test_a_base_of_deltas_heals(repository: Repository, source: Path) -> None:
     assert state == [True, True, True, False, False]  # their versions of the file are on no disk any more
 
 
+@pytest.mark.parametrize("kind", KINDS[:7])
+@pytest.mark.parametrize("verified", [False, True], ids=["not verified", "verified"])
+def test_a_new_version_of_what_is_damaged(
+    repository: Repository, rich_source: Path, kind: str, *, verified: bool
+) -> None:
+    """Files change whose last versions, or the trees around them, are damaged: all of them are stored, then all heals.
+
+    What is new has nothing to lean on there, so it is stored by itself.
+    """
+    victim = objects_of(repository, snap(repository, rich_source))[kind]
+    damage.damage_block(repository, damage.block_of(repository, victim))
+    if verified:
+        assert verify(repository).damaged
+    for name in ("d1/001", "large"):
+        (rich_source / name).write_bytes(b"new " + FILES[name])
+    (rich_source / "many/00001x").symlink_to("y")
+    changed = FILES | {name: b"new " + FILES[name] for name in ("d1/001", "large")}
+    made = snap(repository, rich_source)
+    if not verified:
+        assert verify(repository).damaged
+        made = snap(repository, rich_source)
+    assert contents(repository, made) == changed
+    verify(repository)
+    assert not repository.snapshot(made.id).suspect
+
+
 def test_a_memory_heals_with_its_facts(repository: Repository, tmp_path: Path, clock: FixedClock) -> None:
     """What is remembered of the files of a memory is taken anew as well, so its manifest is complete again."""
     memory = make_memory(tmp_path / "memory")

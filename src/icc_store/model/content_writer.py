@@ -12,6 +12,7 @@ from typing import Protocol
 
 from icc_store.codec.chunking import ChunkerParameters, Stream, cut, parameters_for
 from icc_store.codec.hashing import chunk_id
+from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import MAX_BASES, MIB
 from icc_store.model.content import HOLE, Piece, ends_part, list_pieces, pack_list, read_list
@@ -75,7 +76,10 @@ class _ListBuilder:
 
 
 class _Earlier:
-    """The pieces of the earlier version, looked at through a window that moves with the new one."""
+    """The pieces of the earlier version, looked at through a window that moves with the new one.
+
+    They end where it cannot be read: what comes after that is stored as if it were new.
+    """
 
     def __init__(self, pieces: Iterator[Piece]) -> None:
         self._source = pieces
@@ -87,7 +91,10 @@ class _Earlier:
 
     def _fill(self) -> None:
         while len(self._ahead) < _WINDOW:
-            piece = next(self._source, None)
+            try:
+                piece = next(self._source, None)
+            except DamageError:
+                piece = None
             if piece is None:
                 return
             self._where.setdefault(piece.id, deque()).append(self._passed + len(self._ahead))
@@ -146,7 +153,7 @@ def store_stream(
     parameters = parameters_for(size)
     pieces: Iterator[Piece] = iter(())
     if earlier_list is not None:
-        parameters = read_list(objects, earlier_list).chunker or parameters
+        parameters = _chunker_of(objects, earlier_list) or parameters
         pieces = list_pieces(objects, earlier_list)
     elif earlier_chunk is not None:
         pieces = iter([Piece(earlier_chunk, max(size, 1), earlier_chunk)])
@@ -158,6 +165,14 @@ def store_stream(
             for data in cut(extent, parameters):
                 run.chunk(data)
     return run.finish(earlier_list), run.size
+
+
+def _chunker_of(objects: Objects, earlier: ObjectId) -> ChunkerParameters | None:
+    """What an earlier version of a file was cut with, or None where that cannot be read any more."""
+    try:
+        return read_list(objects, earlier).chunker
+    except DamageError:
+        return None
 
 
 class _StreamRun:

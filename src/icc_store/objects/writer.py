@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from icc_store.codec.hashing import object_id
-from icc_store.errors import IccStoreError
+from icc_store.errors import DamageError, IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import (
     BATCH_BYTES,
@@ -102,6 +102,8 @@ class _Base:
     parts: tuple[bytes, ...]
     depth: int
     below: int
+    former: bytes | None
+    """What the first of them is itself written against."""
 
 
 class ObjectWriter:
@@ -249,29 +251,29 @@ class ObjectWriter:
         return found
 
     def _base(self, key: bytes) -> _Base | None:
-        place = self._reader.frame_of(key)
-        if place is None:
+        """A base that can be read. A damaged one is none: `verify` tells of it, and what is new is stored without."""
+        try:
+            place = self._reader.frame_of(key)
+            block = None if place is None else self._reader.block(place[0].block)
+            if place is None or block is None:
+                return None
+            location, number, frame, within = place
+            plain = self._reader.frame_plain(location.block, block, number)
+        except DamageError:
             return None
-        location, number, frame, within = place
-        block = self._reader.block(location.block)
-        if block is None:
-            return None
-        plain = self._reader.frame_plain(location.block, block, number)
         start = sum(frame.lengths[:within])
         data = plain[start : start + frame.lengths[within]]
-        return _Base((location.block, number), (key,), (data,), frame.depth, frame.cost + -(-frame.plain_size // KIB))
+        below = frame.cost + -(-frame.plain_size // KIB)
+        former = frame.bases[min(within, len(frame.bases) - 1)] if frame.bases else None
+        return _Base((location.block, number), (key,), (data,), frame.depth, below, former)
 
     def _chain_start(self, base: _Base) -> _Base | None:
         """The object that the chain of deltas under `base` began with."""
         found: _Base | None = base
         for _ in range(MAX_DELTA_DEPTH + 1):
-            if found is None or found.depth == 0:
+            if found is None or found.former is None:
                 return found
-            place = self._reader.frame_of(found.keys[0])
-            if place is None:
-                return None
-            _, _, frame, within = place
-            found = self._base(frame.bases[min(within, len(frame.bases) - 1)])
+            found = self._base(found.former)
         return None
 
     def _enqueue(self, kind: Kind, identity: ObjectId, data: bytes) -> None:
