@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 import tempfile
 from collections.abc import Iterable
 from functools import cache
@@ -12,6 +11,7 @@ from icc_store.ids import Kind
 from icc_store.objects.block import decode_block
 from icc_store.opening import open_repository
 from icc_store.store.protocol import Table
+from tests.golden.unpacked import unpack
 
 _ARCHIVE = Path(__file__).parent.parent / "tests" / "golden" / "repository-v1.tar.xz"
 _LARGEST = 32 * 1024
@@ -25,8 +25,7 @@ class _Golden:
     def __init__(self) -> None:
         self.objects: dict[int, list[bytes]] = {}
         with tempfile.TemporaryDirectory() as place:
-            with tarfile.open(_ARCHIVE) as archive:
-                archive.extractall(place, filter="data")
+            unpack(_ARCHIVE, Path(place))
             path = next(Path(place).rglob("repository.json")).parent
             self.header = (path / "repository.json").read_bytes()
             self.head = (path / "head").read_bytes()

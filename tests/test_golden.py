@@ -8,7 +8,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.verify import verify
 from icc_store.store.head import Head, write_head
 from tests.golden import make_repository, make_vectors
+from tests.golden.unpacked import unpack
 from tests.support.described import Description, describe
 from tests.support.shelf import REPOSITORY, Shelf
 
@@ -45,8 +45,7 @@ STEPS = ("step 1", "step 2", "step 20")
 def golden(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The golden repository of this version, unpacked."""
     place = tmp_path_factory.mktemp("golden")
-    with tarfile.open(GOLDEN / f"repository-v{FORMAT_VERSION}.tar.xz") as archive:
-        archive.extractall(place, filter="data")
+    unpack(GOLDEN / f"repository-v{FORMAT_VERSION}.tar.xz", place)
     return place / f"repository-v{FORMAT_VERSION}"
 
 
