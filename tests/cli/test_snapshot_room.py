@@ -94,6 +94,33 @@ def test_cleaned_up_and_tried_again(program: Program, memory: Path) -> None:
     program.good("verify")
 
 
+@pytest.mark.parametrize("command", ["hook", "run-due"])
+def test_other_commands_that_take_snapshots_do_the_same(program: Program, memory: Path, command: str) -> None:
+    """A hook and a timer clean up by the same rules, and try once more."""
+    add(memory, 1, 4)
+    stored(program, memory, "--name", "old")
+    program.good("forget", "old", "--purge")
+    add(memory, 3, 4)
+    done = program(command, *(("pre-migrate",) if command == "hook" else ()), memory)
+    assert done.code == 0, done
+    assert "cleaning up by the retention rules, then once more" in done.err
+    assert "1 removed for good" in done.err
+    assert len(program("list", "--json-lines").rows) == 1
+
+
+@pytest.mark.parametrize("command", ["hook", "run-due"])
+def test_other_commands_tell_what_would_help(program: Program, memory: Path, command: str) -> None:
+    """Where nothing is to be cleaned up, a hook and a timer say what would make room, as `snapshot` does."""
+    (memory / "config/settings.json").write_text('{"automatic_cleanup": false, "min_free_space_mb": 0}')
+    add(memory, 2, 8)
+    done = program(command, *(("pre-migrate",) if command == "hook" else ()), memory)
+    assert done.code == 1
+    assert f"the disk of {program.repository} is full" in done.err
+    assert "`icc-store gc` would make" in done.err
+    assert "once more" not in done.err
+    assert program("list", "--json-lines").rows == []
+
+
 def test_only_what_is_asked_for(program: Program, memory: Path) -> None:
     """With `automatic_cleanup` off, nothing is removed for the sake of a new snapshot."""
     (memory / "config/settings.json").write_text('{"automatic_cleanup": false, "min_free_space_mb": 0}')

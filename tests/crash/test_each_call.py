@@ -46,6 +46,7 @@ def test_a_call_fails() -> None:
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
         ("run-due", "ENOSPC once", "/store/data.mdb"),  # the next chore took what LMDB said then for damage
         ("import of a memory", "EMFILE once", "/backup/manifest.json"),  # stored as one of the memory's own files
+        ("run-due", "EIO once", "/store/data.mdb"),  # what verify had found was counted and not said
     ],
 )
 def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:

@@ -198,6 +198,8 @@ def partial(place: Path) -> None:
     with open_repository(place / "repository") as repository:
         done = run_due(repository, [Charge(place / "source", SnapshotOptions(), place / "tmp")])
         assert isinstance(done[0].error, PartialResult)
+        assert done[0].error.message == f"{place / 'source'}: 1 file could not be read; the rest is stored"
+        assert [path for path, _ in done[0].problems] == [b"secret"]
         assert [one.chore for one in done if one.due and one.error is None] == [Chore.CLEANUP]
         assert len(repository.snapshots()) == 1
         again = run_due(repository, [Charge(place / "source", SnapshotOptions(), place / "tmp")])
@@ -205,7 +207,7 @@ def partial(place: Path) -> None:
 
 
 def test_an_unreadable_file_is_told_once_a_day() -> None:
-    """The snapshot without it counts as that day's; the call that took it ends with the error."""
+    """The snapshot without it counts as that day's; the call that took it names the file and ends with the error."""
     ordinarily(partial)
 
 

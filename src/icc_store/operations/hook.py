@@ -20,7 +20,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.annotate import pin
 from icc_store.operations.memory.manifest import is_complete, notes_of
 from icc_store.operations.snapshot import take_snapshot
-from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult
+from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotResult, SnapshotTaker
 from icc_store.operations.verify import VerifyResult, verify
 
 
@@ -55,12 +55,13 @@ def guard(
     step: Step,
     *,
     options: SnapshotOptions = SnapshotOptions(),
+    take: SnapshotTaker = take_snapshot,
     monitor: Monitor = SILENT,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Guard:
-    """Take the snapshot for a step, pin it, and read all of it back. Raises as `take_snapshot` does."""
+    """Take the snapshot for a step, pin it, and read all of it back. Raises as `take` does."""
     options = replace(options, name=snapshot_name(step, clock.now_ns()), skip_if_unchanged=False, dry_run=False)
-    taken = take_snapshot(repository, paths, options=options, monitor=monitor, clock=clock)
+    taken = take(repository, paths, options=options, monitor=monitor, clock=clock)
     if taken.snapshot is None:
         raise IccStoreError("no snapshot was made", hint="run `icc-store snapshot` to see why")
     pinned = pin(repository, [taken.snapshot.id]).snapshots[0]

@@ -9,8 +9,8 @@ a check or drill that failed is tried again a day later, not at every call.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence, Sized
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -29,7 +29,7 @@ from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
 from icc_store.operations.retention import explicit_policy
 from icc_store.operations.schedule import NIGHT, Every, TimeOfDay
 from icc_store.operations.snapshot import take_snapshot
-from icc_store.operations.snapshot_options import SnapshotOptions
+from icc_store.operations.snapshot_options import SnapshotOptions, SnapshotTaker
 from icc_store.operations.verify import verify
 
 _TRIED = "it was tried within the day"
@@ -65,6 +65,7 @@ class DueOptions:
     drill: Every = Every.MONTHLY
     cleanup: Callable[[], CleanupOptions] = CleanupOptions
     """What is cleaned up, asked for when it is time: settings may have changed with the snapshot."""
+    take: SnapshotTaker = take_snapshot
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Done:
     reason: str
     result: str = ""
     error: IccStoreError | None = None
+    problems: tuple[tuple[bytes, str], ...] = ()
+    """Stored paths of what could not be read for a snapshot, and why."""
 
 
 def run_due(
@@ -122,17 +125,18 @@ class _Keeper:
             return Done(Chore.SNAPSHOT, about, False, f"the newest is of after {self._options.daily}")
         reason = f"none since {self._options.daily}" if newest else "there is none yet"
 
+        problems: list[tuple[bytes, str]] = []
+
         def work() -> str:
-            result = take_snapshot(
+            result = self._options.take(
                 self._repository, [charge.path], options=charge.options, monitor=self._monitor, clock=self._clock
             )
-            if result.problems:
-                raise PartialResult(
-                    f"{charge.path}: {len(result.problems)} files could not be read; the rest is stored"
-                )
-            return f"{result.counters.files} files"
+            problems.extend(result.problems)
+            if problems:
+                raise PartialResult(f"{charge.path}: {_count(problems, 'file')} could not be read; the rest is stored")
+            return _count(range(result.counters.files), "file")
 
-        return self._try(Chore.SNAPSHOT, about, reason, work)
+        return replace(self._try(Chore.SNAPSHOT, about, reason, work), problems=tuple(problems))
 
     def _cleanup(self, taken: bool) -> Done:
         if not taken:
@@ -142,7 +146,7 @@ class _Keeper:
             result = clean_up(
                 self._repository, options=self._options.cleanup(), monitor=self._monitor, clock=self._clock
             )
-            return "done today already" if result is None else f"{len(result.forgotten)} snapshots forgotten"
+            return "done today already" if result is None else f"{_count(result.forgotten, 'snapshot')} forgotten"
 
         return self._try(Chore.CLEANUP, "", "a snapshot was taken", work)
 
@@ -158,12 +162,14 @@ class _Keeper:
         if self._tried_today(Chore.GC):
             return Done(Chore.GC, "", False, _TRIED)
 
+        reason = f"{_count(over, 'snapshot')} forgotten more than a day ago"
+
         def work() -> str:
             options = GcOptions(_FORGET_NOTHING)
             result = collect(self._repository, options=options, monitor=self._monitor, clock=self._clock)
-            return f"{len(result.removed)} snapshots removed"
+            return f"{_count(result.removed, 'snapshot')} removed"
 
-        return self._try(Chore.GC, "", f"{len(over)} snapshots were forgotten more than a day ago", work, tried="")
+        return self._try(Chore.GC, "", reason, work, tried="")
 
     def _verify(self) -> Done:
         not_due = self._not_due(Chore.VERIFY, self._options.verify, all_verified_ns(self._repository), None)
@@ -173,8 +179,9 @@ class _Keeper:
         def work() -> str:
             result = verify(self._repository, monitor=self._monitor, clock=self._clock)
             if result.findings:
-                raise DamageError(f"verify has {len(result.findings)} findings", hint="run `icc-store verify`")
-            return f"{result.blocks} blocks, no errors"
+                said = f"verify has {_count(result.findings, 'finding')}: {result.findings[0].what}"
+                raise DamageError(said, hint="`icc-store verify` tells all of it")
+            return f"{_count(range(result.blocks), 'block')}, no errors"
 
         return self._try(Chore.VERIFY, "", f"{self._options.verify}", work, tried="")
 
@@ -192,7 +199,7 @@ class _Keeper:
             result = drill(self._repository, newest, charge.place, monitor=self._monitor, clock=self._clock)
             if result.failure:
                 raise DamageError(f"the newest snapshot of {charge.path} does not come back: {result.failure}")
-            return f"{result.files} paths came back"
+            return f"{_count(range(result.files), 'path')} came back"
 
         return self._try(Chore.DRILL, about, f"{self._options.drill}", work, tried=source)
 
@@ -228,6 +235,10 @@ class _Keeper:
             return Done(chore, about, True, reason, error=error)
         except OSError as error:
             return Done(chore, about, True, reason, error=IccStoreError(str(error)))
+
+
+def _count(things: Sized, one: str) -> str:
+    return f"{len(things):,} {one if len(things) == 1 else one + 's'}"
 
 
 def last_time(daily: TimeOfDay, now_ns: int) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from icc_store.limits import DEFAULT_LEVEL
 from icc_store.model.record import Counters, Snapshot, SnapshotClass
 
 if TYPE_CHECKING:
+    from icc_store.clock import Clock
     from icc_store.entities.findings import Finding
     from icc_store.entities.select import Selection
+    from icc_store.model.repository import Repository
+    from icc_store.monitor import Monitor
     from icc_store.operations.memory.manifest import Notes
     from icc_store.operations.memory.selection import LeftOut
 
@@ -82,3 +86,12 @@ class SnapshotResult:
         if self.parent is None or self.left_out is not None:
             return 0
         return max(self.parent.record.counters.files - self.counters.files - len(self.problems), 0)
+
+
+class SnapshotTaker(Protocol):
+    """What takes a snapshot: `take_snapshot`, or that with another try where the disk is full."""
+
+    def __call__(
+        self, repository: Repository, paths: Sequence[Path], *, options: SnapshotOptions, monitor: Monitor, clock: Clock
+    ) -> SnapshotResult:
+        """Take it. Raises as `take_snapshot` does."""

@@ -15,7 +15,7 @@ from icc_store.cli.failures import as_error
 from icc_store.cli.memory_path import memory_path
 from icc_store.cli.output import Document, warning_fields
 from icc_store.cli.snapshot_fields import ROW, described, snapshot_fields
-from icc_store.cli.usual_snapshot import usual_options
+from icc_store.cli.usual_snapshot import usual_options, usual_taker
 from icc_store.errors import DamageError, IccStoreError, PartialResult
 
 if TYPE_CHECKING:
@@ -71,8 +71,10 @@ def _guard(context: Context, path: str | None, step: str, source: str | None) ->
 
     where = Path(path) if path else memory_path(context)
     options = usual_options(context, where, source)
+    take = usual_taker(context)
+    monitor, clock = context.monitor, context.clock
     with context.open_or_make() as repository:
-        return guard(repository, [where], Step(step), options=options, monitor=context.monitor, clock=context.clock)
+        return guard(repository, [where], Step(step), options=options, take=take, monitor=monitor, clock=clock)
 
 
 def _reason(done: Guard) -> IccStoreError:

@@ -12,8 +12,8 @@ import click
 from icc_store.cli.command import Command
 from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
-from icc_store.cli.output import Document, error_fields
-from icc_store.cli.usual_snapshot import usual_options
+from icc_store.cli.output import Document, error_fields, warning_fields
+from icc_store.cli.usual_snapshot import usual_options, usual_taker
 from icc_store.config import settings_for
 from icc_store.errors import BusyError, DamageError, IccStoreError
 
@@ -33,6 +33,7 @@ DOCUMENT = {
         "reason": "why, or why not",
         "result": "what came of it, in words",
         "error": "class, message, hint and exit_code of what went wrong, or null",
+        "problems": "path and message of each file that could not be read for the snapshot",
     },
 }
 
@@ -78,6 +79,7 @@ def command(
     context.monitor.finish()
     document = {"busy": None, "chores": [_fields(one) for one in done]}
     context.output.emit("run-due", document, lambda: _lines(done), summary=True)
+    context.output.warnings([problem for one in done for problem in one.problems])
     _raise_worst(context, done)
 
 
@@ -116,7 +118,11 @@ def _options(context: Context, repository: Repository, schedule: Schedule) -> Du
     from icc_store.operations.run_due import DueOptions
 
     return DueOptions(
-        schedule.daily, schedule.verify, schedule.drill, cleanup=lambda: cleanup_options(context, repository)
+        schedule.daily,
+        schedule.verify,
+        schedule.drill,
+        cleanup=lambda: cleanup_options(context, repository),
+        take=usual_taker(context),
     )
 
 
@@ -138,6 +144,7 @@ def _fields(done: Done) -> Document:
         "reason": done.reason,
         "result": done.result,
         "error": None if done.error is None else error_fields(done.error),
+        "problems": warning_fields(done.problems),
     }
 
 

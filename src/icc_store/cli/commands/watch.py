@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from icc_store.cli.memory_path import memory_path
 from icc_store.cli.output import Document, error_fields
 from icc_store.cli.settings import json_lines_option
 from icc_store.cli.snapshot_fields import described
-from icc_store.cli.usual_snapshot import usual_options
+from icc_store.cli.usual_snapshot import usual_options, usual_taker
 from icc_store.config import home_directory, settings_for
 from icc_store.errors import SourceError
 
@@ -107,18 +106,14 @@ def command(
 def _take(context: Context, root: Path, source: str | None) -> Snapshot | None:
     """One snapshot, unless nothing has changed; the repository is open no longer than that takes."""
     from icc_store.cli.cleanup import clean_up_after_snapshot
-    from icc_store.cli.snapshot_room import with_room
     from icc_store.model.cleanup_turn import is_due
-    from icc_store.operations.snapshot import take_snapshot
 
     settings = settings_for(root, context.environ, context.config)
     options = replace(usual_options(context, root, source), skip_if_unchanged=True)
     try:
         with context.open_or_make() as repository:
-            take = partial(
-                take_snapshot, repository, [root], options=options, monitor=context.monitor, clock=context.clock
-            )
-            result = with_room(context, repository, [root], options, take, clean_up=settings.automatic_cleanup)
+            take = usual_taker(context)
+            result = take(repository, [root], options=options, monitor=context.monitor, clock=context.clock)
             to_clean_up = settings.automatic_cleanup and is_due(repository, context.clock.now_ns())
     finally:
         context.monitor.finish()
