@@ -17,7 +17,8 @@
       NeedsAttention                7   a check of health found something to see to
         Unhealthy                   8   ... that endangers the backups
       RepositoryExists, NotARepository, UnsupportedFormat, NetworkFileSystem,
-      ReadOnlyRepository, DiskFull, SourceError, TargetError, ArchiveError, ConfigError   1
+      ReadOnlyRepository, DiskFull, WorkerKilled, SourceError, TargetError, ArchiveError,
+      ConfigError                 1
       Interrupted               130   stopped by a signal
 
 "Missing" and "broken" are different errors: a missing object may have moved and is looked up again,
@@ -150,6 +151,10 @@ class ReadOnlyRepository(IccStoreError):
 
 class DiskFull(IccStoreError):
     """The file system of the repository or of the target has no room left."""
+
+
+class WorkerKilled(IccStoreError):
+    """A process that worked for this one was killed, by somebody or for lack of memory. The data may be sound."""
 
 
 class SourceError(IccStoreError):

@@ -9,7 +9,7 @@ import pytest
 
 from icc_store.cli.in_child import ChildCrashed, in_child
 from icc_store.clock import SYSTEM_CLOCK
-from icc_store.errors import BusyError, Interrupted
+from icc_store.errors import BusyError, WorkerKilled
 from icc_store.monitor import Monitor
 
 
@@ -63,7 +63,8 @@ def test_an_error_is_raised_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "error"), [(signal.SIGSEGV, ChildCrashed), (signal.SIGABRT, ChildCrashed), (signal.SIGKILL, Interrupted)]
+    ("number", "error"),
+    [(signal.SIGSEGV, ChildCrashed), (signal.SIGABRT, ChildCrashed), (signal.SIGKILL, WorkerKilled)],
 )
 def test_a_crash_is_told(number: signal.Signals, error: type[Exception]) -> None:
     """A crash is damage; being killed is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from icc_store.errors import IccStoreError, Interrupted, WorkerKilled
 from icc_store.store.sacrifice import Give, Sacrifice
 
 At = Callable[[int], None]
@@ -21,7 +23,8 @@ def counting(killers: frozenset[int], end: int = 20) -> Callable[[int, At, Give]
         for number in range(position, end):
             at(number)
             if number in killers:
-                os.kill(os.getpid(), signal.SIGKILL)
+                faulthandler.disable()
+                os.kill(os.getpid(), signal.SIGSEGV)
             give(b"%d" % number, b"x" * number * 10_000)
 
     return work
@@ -35,7 +38,7 @@ def test_only_what_kills_is_missing(killers: frozenset[int]) -> None:
     assert set(rows) == {b"%d" % number for number in range(20) if number not in killers}
     assert all(value == b"x" * int(key) * 10_000 for key, value in rows.items())
     assert len(readers.problems) == len(killers)
-    assert all("SIGKILL" in problem for problem in readers.problems)
+    assert all("SIGSEGV" in problem for problem in readers.problems)
 
 
 def test_there_is_an_end_to_dying() -> None:
@@ -55,6 +58,30 @@ def test_an_error_is_told() -> None:
     readers = Sacrifice(work)
     assert list(readers.rows()) == [(b"a", b"1")]
     assert readers.problems == ["it broke"]
+
+
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (signal.SIGKILL, WorkerKilled),
+        (signal.SIGINT, Interrupted),
+        (signal.SIGTERM, Interrupted),
+        (signal.SIGHUP, Interrupted),
+    ],
+)
+def test_what_somebody_else_ends_has_met_no_damage(number: signal.Signals, error: type[IccStoreError]) -> None:
+    """A child that was killed or asked to end has not died of what it read, and nothing is skipped."""
+
+    def work(position: int, _at: At, give: Give) -> None:
+        give(b"a", b"%d" % position)
+        os.kill(os.getpid(), number)
+
+    readers = Sacrifice(work)
+    rows = readers.rows()
+    assert next(rows) == (b"a", b"0")
+    with pytest.raises(error, match=number.name):
+        next(rows)
+    assert readers.problems == []
 
 
 def children_of_this_process() -> set[str]:

@@ -6,12 +6,11 @@ What the child says to its monitor comes through the pipe that its result comes 
 from __future__ import annotations
 
 import pickle
-import signal
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from icc_store.errors import DamageError, Interrupted
+from icc_store.errors import DamageError
 from icc_store.monitor import Monitor
 from icc_store.store.sacrifice import Give, Sacrifice
 
@@ -23,9 +22,6 @@ _TOLD, _RESULT, _ERROR = b"told", b"result", b"error"
 _INTERVAL = 0.05
 """Seconds between two reports on how far the work has come."""
 
-_KILLED = frozenset((signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
-"""Signals that somebody sends, and no library raises."""
-
 
 class ChildCrashed(DamageError):
     """The child died of what it read."""
@@ -34,7 +30,7 @@ class ChildCrashed(DamageError):
 def in_child(work: Callable[[Monitor], T], monitor: Monitor, clock: Clock) -> T:
     """What `work` returns or raises. It must be something that can be pickled, as everything here is ours.
 
-    Raises ChildCrashed when it ended the process that did it, Interrupted when somebody else did.
+    Raises ChildCrashed when it ended the process that did it, Interrupted and WorkerKilled when somebody else did.
     """
 
     def child(_position: int, _at: Callable[[int], None], give: Give) -> None:
@@ -58,10 +54,7 @@ def in_child(work: Callable[[Monitor], T], monitor: Monitor, clock: Clock) -> T:
         else:
             result: T = value
             return result
-    told = "; ".join(children.problems)
-    if children.died_of in _KILLED:
-        raise Interrupted(f"the process that did the work was stopped: {told}", hint="run it again")
-    raise ChildCrashed(told, hint="run `icc-store repair --dry-run`")
+    raise ChildCrashed("; ".join(children.problems), hint="run `icc-store repair --dry-run`")
 
 
 class _Relay(Monitor):
