@@ -56,6 +56,8 @@ def test_the_file_is_looked_for_where_xdg_says(home: Path) -> None:
         ("repository = 'store'", "absolute"),
         ("source = ['a']", "source must be a text"),
         ("host = true", "host must be a text"),
+        ("max_backups_kept = " + "9" * 5000, "is not TOML: Exceeds the limit"),
+        ("max_backups_kept = " + "[" * 5000, "is nested too deeply"),
         ("max_backup_kept = 3", r"unknown key 'max_backup_kept' \(did you mean max_backups_kept\?\)"),
         ("colour = 'red'", r"unknown key 'colour' \(known keys: repository, .*temp_directory\)"),
         ("[memory]\nmax_backups_kept = 3", "unknown key 'memory'"),

@@ -220,6 +220,22 @@ def test_facts_are_the_same_when_they_come_back() -> None:
     assert facts_from_wire(b"x", None) is CLEAN
 
 
+@pytest.mark.parametrize(
+    "wire",
+    [
+        *([], [[]], [[], None], [[], None, [], 1], [None, None, []], [[[]], None, []], [[["error", "a"]], None, []]),
+        *([[["none", "a", "b"]], None, []], [[["error", 1, "b"]], None, []], [[["error", "a", b"b"]], None, []]),
+        *([[], 7, []], [[], None, 7], [[], None, [7]], [[], None, [["x"]]]),
+    ],
+    ids=repr,
+)
+def test_facts_that_are_none(wire: list[Any]) -> None:
+    """What was kept of a file and cannot be understood is an error about that file, and never stops anything."""
+    (found,) = facts_from_wire(b"x", wire).findings
+    assert (found.severity, found.path) == (ERROR, b"x")
+    assert "cannot be understood" in found.message
+
+
 # ---------------------------------------------------------------- both passes
 
 _VALUES = st.recursive(

@@ -195,6 +195,27 @@ def test_what_was_changed_by_hand_is_shown_and_mended(machine: FakeMachine, sche
 ODD = ("plain", "with space", "per%cent", "it's", 'quo"te', "dol$lar", "back\\slash", "back\\%both", "umläut", "~tilde")
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        *("", "{", "[]", "7", "null", '"x"', "[" * 50_000, "9" * 5000),
+        *('{"repository": 7}', '{"repository": "/r", "paths": 7}', '{"repository": "/r", "paths": [[]]}'),
+        '{"repository": "/r", "paths": [], "daily": "25:00", "verify": "daily", "drill": "daily", "program": []}',
+        '{"repository": "/r", "paths": [], "daily": 7, "verify": "daily", "drill": "daily", "program": []}',
+        '{"repository": "/r", "paths": [], "daily": "23:00", "verify": [], "drill": {}, "program": []}',
+        '{"repository": "/r", "paths": [], "daily": "23:00", "verify": "daily", "drill": "daily", "program": null}',
+    ],
+    ids=lambda note: note[:60],
+)
+def test_a_note_that_is_none(tmp_path: Path, note: str) -> None:
+    """A job whose note says anything at all is listed as one that cannot be understood."""
+    machine = FakeMachine(tmp_path, cron=True)
+    lines = f"# >>> icc-store-0123 >>> {note}\n0 * * * * true\n# <<< icc-store-0123 <<<\n"
+    (machine.state / "crontab").write_text(lines)
+    (found,) = installed(timetables(machine))
+    assert (found.name, found.schedule) == ("icc-store-0123", None)
+
+
 def test_the_shell_reads_a_line_as_it_was_meant(tmp_path: Path) -> None:
     """Whatever a path holds, cron's reading of the line and then the shell's give the very words."""
     schedule = Schedule(tmp_path / "st%ore", tuple(tmp_path / name for name in ODD))

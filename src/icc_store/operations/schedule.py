@@ -193,6 +193,7 @@ def _understood(table: Timetable, found: Listed) -> Installed:
     program: tuple[str, ...] = ()
     try:
         note = json.loads(found.note)
+        program = tuple(map(str, note["program"]))
         schedule = Schedule(
             Path(note["repository"]),
             tuple(Path(path) for path in note["paths"]),
@@ -200,7 +201,6 @@ def _understood(table: Timetable, found: Listed) -> Installed:
             Every(note["verify"]),
             Every(note["drill"]),
         )
-        program = tuple(map(str, note["program"]))
     except (ValueError, KeyError, TypeError, RecursionError, UsageError):
         pass  # somebody has changed it by hand: it is shown, and can be replaced and removed
     return Installed(found.name, schedule, program, table.title, found.where, found.active)

@@ -8,6 +8,7 @@ an annotation, since a record never changes.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -111,21 +112,19 @@ def _is_list(value: object, of: Callable[[object], bool]) -> bool:
 
 def _is_plain(value: object) -> bool:
     """Whether a value is what a selection is made of, and JSON can hold it."""
-    return type(value) in {bool, int, float, str} or _is_list(value, _is_text)
+    if type(value) is float:
+        return math.isfinite(value)
+    return type(value) in {bool, int, str} or _is_list(value, _is_text)
 
 
 def _are_counts(value: object) -> bool:
     """Numbers of the known types of entities and, after them, those of others by their names."""
     if type(value) is not list or not _is_list(value[: len(ENTITY_TYPES)], _is_number):
         return False
-    if len(value) == len(ENTITY_TYPES):
-        return True
+    if len(value) != len(ENTITY_TYPES) + 1:
+        return len(value) == len(ENTITY_TYPES)
     others = value[-1]
-    return (
-        len(value) == len(ENTITY_TYPES) + 1
-        and type(others) is dict
-        and all(_is_text(name) and _is_number(number) for name, number in others.items())
-    )
+    return type(others) is dict and all(_is_text(name) and _is_number(number) for name, number in others.items())
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
