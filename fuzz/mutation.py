@@ -1,4 +1,4 @@
-"""Small changes to byte strings that parsers tend to fall over: the built-in engine of fuzz/run.py."""
+"""Small changes to byte strings that parsers tend to fall over."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ import random
 
 INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 1 << 63)
 MOST_CHANGES = 6
+WORD_SHARE = 0.25
 
 
-def mutate(chance: random.Random, pool: list[bytes]) -> bytes:
-    """A member of `pool` with one to six changes, each drawn from `chance`."""
+def mutate(chance: random.Random, pool: list[bytes], words: tuple[bytes, ...] = ()) -> bytes:
+    """A member of `pool` with one to six changes, each drawn from `chance`; some put in one of `words`."""
     data = bytearray(chance.choice(pool))
     for _ in range(chance.randint(1, MOST_CHANGES)):
-        chance.choice(CHANGES)(chance, data, pool)
+        if words and chance.random() < WORD_SHARE:
+            start = _place(chance, data)
+            data[start : start + chance.choice((0, 0, 4, 16))] = chance.choice(words)
+        else:
+            chance.choice(CHANGES)(chance, data, pool)
     return bytes(data)
 
 

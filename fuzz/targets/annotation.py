@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuzz import golden
+from fuzz.structure import MSGPACK
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import (
@@ -15,6 +16,7 @@ from icc_store.model.record import (
 )
 
 ALLOWED = (DamageError,)
+FORMS = (MSGPACK,)
 
 _ID = ObjectId(bytes(range(32)))
 _RECORD = SnapshotRecord(1, 2, _ID, "source", "host", tags=("born",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 from fuzz import golden
+from fuzz.structure import MSGPACK
 from icc_store.codec.posix_acl import ACCESS, acl_from_text, acl_text, permissions_with
 from icc_store.codec.serial import pack
 from icc_store.errors import DamageError
@@ -14,6 +15,7 @@ from icc_store.model.attributes import attributes_of
 from icc_store.model.entry import Entry
 
 ALLOWED = (DamageError, ValueError)
+FORMS = (MSGPACK,)
 
 _ID = ObjectId(bytes(range(32)))
 _ENTRY = Entry(b"a", stat.S_IFREG | 0o640, 0, 0, 0, 0, xattrs_id=_ID)

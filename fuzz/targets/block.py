@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fuzz import golden
+from fuzz.structure import MSGPACK, Form
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import checksum, chunk_id, object_id
 from icc_store.errors import DamageError, UnsupportedFormat
@@ -13,7 +16,20 @@ from icc_store.objects.encoder import Group, encode_frame
 ALLOWED = (DamageError, UnsupportedFormat, ValueError)
 
 _REPOSITORY = bytes(16)
-_CHECKED = HEADER_SIZE - 16
+
+
+def _directory_and_payload(data: bytes) -> list[Any]:
+    start = HEADER_SIZE + int.from_bytes(data[40:44], "little")
+    return [data[24:40], MSGPACK.read(data[HEADER_SIZE:start]), data[start:]]
+
+
+def _block(parts: list[Any]) -> bytes:
+    directory = MSGPACK.write(parts[1])
+    return b"".join((bytes(24), parts[0], len(directory).to_bytes(4, "little"), bytes(20), directory, parts[2]))
+
+
+FORMS = (Form(_directory_and_payload, _block),)
+"""Behind the header; fuzz_one puts that right."""
 
 
 def fuzz_one(data: bytes) -> None:

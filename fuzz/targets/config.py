@@ -6,10 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
+from fuzz.structure import JSON
 from icc_store.config import Config, read_config, settings_for
 from icc_store.errors import ConfigError
 
 ALLOWED = (ConfigError,)
+FORMS = (JSON,)
+WORDS = (
+    *(b"max_backups_kept", b"backup_directory", b"temp_directory", b"compression_level"),
+    *(b"= ", b"[[", b'"""', b"1e999"),
+)
 
 _PLACE = tempfile.TemporaryDirectory()
 _HOME = Path(_PLACE.name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import islice
 
 from fuzz import golden
+from fuzz.structure import MSGPACK
 from icc_store.codec.chunking import ChunkerParameters, parameters_for
 from icc_store.errors import DamageError, ObjectMissing
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.content import HOLE, content_bytes, pack_list, parse_list
 
 ALLOWED = (DamageError,)
+FORMS = (MSGPACK,)
 
 _ID = ObjectId(bytes(range(32)))
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import stat
 
+from fuzz.structure import MSGPACK
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError, UsageError
 from icc_store.fs.excludes import Excludes
 
 ALLOWED = (UsageError, DamageError)
+FORMS = (MSGPACK,)
+WORDS = (b"**", b"/", b"!", b"[!", b"[a-", b"\\", b"patterns", b"larger_than", b"never", b"secrets")
 
 _PATHS = (b"a", b"a/b.tmp", b"\xff/\n", b"a" * 200, b"node_modules/x/y.pyc")
 

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 from fuzz import golden
+from fuzz.structure import JSON
 from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
 from icc_store.model.header import Features, Header, header_text, parse_header
 
 ALLOWED = (BlockDamaged, NotARepository, UnsupportedFormat)
+FORMS = (JSON,)
 
 _PATH = Path("repository.json")
 

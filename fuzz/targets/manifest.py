@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 from fuzz import golden
+from fuzz.structure import JSON, MSGPACK
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import Annotation, Snapshot, SnapshotRecord, Subject, combine, pack_record, unpack_record
 from icc_store.operations.memory.manifest import manifest_of, notes_of, to_wire
 
 ALLOWED = (DamageError,)
+FORMS = (MSGPACK, JSON)
 
 _ID = ObjectId(bytes(range(32)))
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from fuzz.structure import JSON, behind
 from icc_store.entities.cross_check import CrossCheck
 from icc_store.entities.indexes import is_derived, rebuild
 from icc_store.entities.json_text import NotJson, parse_json
 from icc_store.entities.validate import check_file, facts_from_wire, facts_to_wire
 
 ALLOWED: tuple[type[BaseException], ...] = ()
+FORMS = (behind(1, JSON),)
 
 _PATHS = (
     b"entities/Learning/2025/06/Learning-a-20250603.json",

@@ -9,6 +9,10 @@ from icc_store.entities.secrets import scan_text
 from icc_store.operations.memory.search_text import Text
 
 ALLOWED = (RecordError,)
+WORDS = (
+    *(b"---\n", b"# ", b"```", b"&a ", b"*a", b"? ", b": ", b"- ", b"<<: "),
+    *(b"!!set ", b"!!binary ", b"!!python/name:os.system"),
+)
 
 _TEXT = Text("a")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fuzz.structure import JSON
 from icc_store.entities.backup_claims import read_claims
 from icc_store.entities.checksums import SUMS_NAME, integrity_hash, parse_sums, sums_line
 from icc_store.entities.json_text import NotJson
@@ -9,6 +10,8 @@ from icc_store.entities.path_map import PathMap, TwoNamesBecomeOne, rewrite_path
 from icc_store.operations.memory.backup_papers import papers_of
 
 ALLOWED = (ValueError,)
+FORMS = (JSON,)
+WORDS = (b"backup_id", b"integrity_hash", b"sha256:", b"  ./", b" *", b"\\", b"\\u00", b"icc_store", b"time_ns")
 
 _MAP = PathMap((("/home/ada", "/home/bob"), ("/home/ada/x", "/y")))
 

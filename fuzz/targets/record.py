@@ -5,12 +5,14 @@ from __future__ import annotations
 import stat
 
 from fuzz import golden
+from fuzz.structure import MSGPACK
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.record import Counters, SnapshotClass, SnapshotRecord, combine, pack_record, unpack_record
 from icc_store.model.walk import root_of
 
 ALLOWED = (DamageError,)
+FORMS = (MSGPACK,)
 
 _ID = ObjectId(bytes(range(32)))
 
@@ -18,7 +20,8 @@ _ID = ObjectId(bytes(range(32)))
 def fuzz_one(data: bytes) -> None:
     """What parses packs to the same again, combines with annotations, and has a root or raises."""
     record = unpack_record(data)
-    if unpack_record(pack_record(record)) != record:
+    packed = pack_record(record)
+    if pack_record(unpack_record(packed)) != packed:  # compared as bytes: a value may be NaN
         raise AssertionError("a record changed when it was packed again")
     combine(_ID, record, ())
     root_of(record)

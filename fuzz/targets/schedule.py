@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+from fuzz.structure import JSON
 from icc_store.errors import UsageError
 from icc_store.fs.timetable import Job, Listed, Piece
 from icc_store.operations.schedule import installed, parse_time
 
 ALLOWED = (UsageError,)
+FORMS = (JSON,)
+WORDS = (b"daily", b"weekly", b"monthly", b"never", b"00:00")
 
 
 class _Table:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import io
 import tarfile
+from typing import Any
 
+from fuzz.structure import Form
 from icc_store.codec.archive_stream import ArchiveFormat, ArchiveReader, ArchiveWriter
+from icc_store.codec.pax import pack_records, parse_records
 from icc_store.codec.posix_acl import acl_from_text
+from icc_store.codec.tar_header import read_octal
 from icc_store.codec.tar_member import ACCESS_ACL, Extents, Member, encode_member, padding
 from icc_store.codec.tar_reader import TarReader
 from icc_store.model.tar_comment import parse_remarks
@@ -86,5 +90,40 @@ def _gnu() -> bytes:
         archive.addfile(info)
     return out.getvalue()
 
+
+def _members(data: bytes) -> list[Any]:
+    """Header and content of each member; PAX records as a list of pairs."""
+    found: list[Any] = []
+    at = 0
+    while at + _BLOCK <= len(data):
+        header = data[at : at + _BLOCK]
+        try:
+            size = read_octal(header[124:136])
+        except ValueError:
+            size = 0
+        content = data[at + _BLOCK : at + _BLOCK + size] if 0 < size < len(data) else b""
+        at += _BLOCK + len(content) + len(padding(len(content)))
+        if header[156:157] in {b"x", b"g"}:
+            found.append([header, [list(pair) for pair in parse_records(content)]])
+        else:
+            found.append([header, content])
+    return found
+
+
+def _archive(members: list[Any]) -> bytes:
+    """The same with lengths that are right again; fuzz_one makes the sums right."""
+    out = []
+    for header, said in members:
+        content = b"".join(pack_records({key: value}) for key, value in said) if isinstance(said, list) else said
+        start = header[:124] + b"%011o\0" % len(content) + header[136:] if content else header
+        out += [start.ljust(_BLOCK, b"\0")[:_BLOCK], content, padding(len(content))]
+    return b"".join(out)
+
+
+FORMS = (Form(_members, _archive),)
+WORDS = (
+    *(b"GNU.sparse.map", b"GNU.sparse.major", b"GNU.sparse.realsize", b"GNU.sparse.offset", b"GNU.sparse.numblocks"),
+    *(b"SCHILY.xattr.", b"SCHILY.acl.access", b"hdrcharset", b"BINARY", b"linkpath", b"mtime", b"size", b"comment"),
+)
 
 SEEDS = [*(_seed(form) for form in ArchiveFormat), _gnu()]

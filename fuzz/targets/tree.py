@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 from fuzz import golden
+from fuzz.structure import MSGPACK
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.closure import references
@@ -12,6 +13,7 @@ from icc_store.model.entry import Entry, entry_from_wire
 from icc_store.model.tree import Owners, TreePart, join_parts, pack_part, parse_tree
 
 ALLOWED = (DamageError,)
+FORMS = (MSGPACK,)
 
 _ID = ObjectId(bytes(range(32)))
 

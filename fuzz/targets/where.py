@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fuzz.structure import MSGPACK
 from icc_store.codec.serial import pack, unpack
 from icc_store.entities.record import Record
 from icc_store.entities.select import Selection
@@ -9,6 +10,8 @@ from icc_store.entities.where_parser import parse
 from icc_store.errors import UsageError
 
 ALLOWED = (UsageError, ValueError)
+FORMS = (MSGPACK,)
+WORDS = (b" and ", b" or ", b"not ", b" in ", b"not in", b">=", b"!=", b"null", b"`", b"1e308", b"2025-06-01")
 
 _RECORD = Record(
     "Learning-a",

@@ -21,7 +21,7 @@ TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 OPTIONS_WITH_VALUE = frozenset(("--repo", "--progress"))
 FOLDERS = (".ci", "benchmarks", "docs", "fuzz", "src", "tests", "tools")
 SUFFIXES = (".py", ".sh")
-MADE_WHEN_NEEDED = frozenset(("fuzz/crashes",))
+MADE_WHEN_NEEDED = frozenset(("fuzz/corpus", "fuzz/corpus/runs.jsonl", "fuzz/crashes"))
 
 
 def documents() -> dict[str, str]:
