@@ -47,6 +47,9 @@ def test_a_call_fails() -> None:
         ("run-due", "ENOSPC once", "/store/data.mdb"),  # the next chore took what LMDB said then for damage
         ("import of a memory", "EMFILE once", "/backup/manifest.json"),  # stored as one of the memory's own files
         ("run-due", "EIO once", "/store/data.mdb"),  # what verify had found was counted and not said
+        ("run-due", "EMFILE once", "/store/data.mdb"),  # what kept verify from looking was a finding
+        ("run-due", "EACCES once", "/store/data.mdb"),
+        ("restore", "EIO once", "/back"),  # a close that failed was tried again
     ],
 )
 def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:

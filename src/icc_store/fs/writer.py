@@ -305,8 +305,8 @@ class TreeWriter:
         except (OSError, TargetError):
             pass  # what led here is told already
         self._stack.close()
-        os.close(self._root)
-        self._root = -1
+        root, self._root = self._root, -1  # a close that fails has closed: it must not be tried again
+        os.close(root)
 
     # ------------------------------------------------------------------ inner parts
 

@@ -8,6 +8,7 @@ on the disk; nothing else is changed.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from array import array
@@ -42,6 +43,8 @@ from icc_store.operations.verify_trees import TreeCheck
 __all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "crashed", "verify"]
 
 _TRIES = 3
+_OF_THIS_PROCESS = frozenset((errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""What keeps us from looking at a file, and says nothing of what is in it."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,10 @@ def verify(
     monitor: Monitor = SILENT,
     clock: Clock = SYSTEM_CLOCK,
 ) -> VerifyResult:
-    """Check the repository, or what one snapshot needs. Whatever is wrong is in the result; nothing is raised."""
+    """Check the repository, or what one snapshot needs. Whatever is wrong is in the result.
+
+    Raises OSError when this process may not or cannot open the database's file once more.
+    """
     started = clock.monotonic()
     check = _Check(repository, options, monitor)
     disowned = check.run(snapshot)
@@ -166,7 +172,9 @@ class _Check:
         """The pages, and the numbers that were given out last: new blocks and records get the next ones."""
         try:
             problems = [*self._repository.store.problems(), *damaged_counters(self._repository.objects.transaction)]
-        except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+        except Exception as error:  # over a damaged page LMDB raises errors of its own
+            if isinstance(error, OSError) and error.errno in _OF_THIS_PROCESS:
+                raise
             self._repository.objects.renew()
             problems = [reason(error)]
         self.drafts += [Draft(Severity.DAMAGE, f"the database: {problem}", in_database=True) for problem in problems]
