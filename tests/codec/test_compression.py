@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -127,3 +128,16 @@ def test_a_memoryview_is_read() -> None:
     """A frame may be a view into a larger buffer."""
     frame = compress(b"text " * 100, 3)
     assert decompress(memoryview(b"xx" + frame + b"yy")[2:-2], 500) == b"text " * 100
+
+
+@pytest.mark.parametrize("prefix", [b"", b"what both sides know " * 10_000])
+def test_a_frame_takes_no_more_memory_than_its_bytes(prefix: bytes) -> None:
+    """What waits to be written is counted by its length, so that is what it may take."""
+    data = b"the same words over and over " * 10_000
+    tracemalloc.start()
+    try:
+        frames = [compress(data, 3, prefix) for _ in range(20)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < sum(map(len, frames)) + 100_000

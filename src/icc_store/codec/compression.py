@@ -30,10 +30,18 @@ def compress(data: bytes, level: int, prefix: bytes = b"") -> bytes:
         if compressor is None:
             compressor = zstandard.ZstdCompressor(compression_params=_parameters(level, 0, 0))
             setattr(_local, f"level{level}", compressor)
-        return compressor.compress(data)
+        return _trimmed(compressor.compress(data))
     known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     parameters = _parameters(level, len(data), len(prefix))
-    return zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(data)
+    return _trimmed(zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(data))
+
+
+def _trimmed(frame: bytes) -> bytes:
+    """The same bytes in no more memory than they need.
+
+    The library keeps the room of the longest frame there could be: of a first snapshot's 8 MiB batch that was 65 MB.
+    """
+    return bytes(memoryview(frame))
 
 
 def decompress(data: bytes | memoryview, size: int, prefix: bytes = b"") -> bytes:
