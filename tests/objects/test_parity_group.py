@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import uuid
 from pathlib import Path
 
 import pytest
 
 from icc_store.limits import SMALL_BLOCK_SIZE
+from icc_store.objects import parity_group
 from icc_store.objects.parity_cells import CELL_SIZE, cell_count, cells, places
-from icc_store.objects.parity_group import Group, Listed, Shape, read_group, write_group
+from icc_store.objects.parity_group import Group, Listed, Shape, begun_groups, name_groups, read_group, write_group
 
 REPOSITORY = bytes(range(16))
 SIZES = [100, 1900, 2000, 2000, 2001, 4080, 4081, 8176, 8177, 5, 130_000, 7]
@@ -25,7 +27,8 @@ def written(path: Path, sizes: list[int], permille: int = 50) -> list[bytes]:
     """A group in a file, of blocks of these sizes."""
     blocks = blocks_of(sizes)
     listed = [Listed(number * 2, bytes([number % 256]) * 16, len(data)) for number, data in enumerate(blocks, 1)]
-    write_group(path, REPOSITORY, listed, cells(blocks), permille)
+    write_group(path, REPOSITORY, listed, lambda: cells(blocks), permille)
+    path.with_name(f"{path.name}.new").rename(path)
     return blocks
 
 
@@ -74,7 +77,33 @@ def test_a_group_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert group.lost_sums() == 0
     assert all(group.is_cell(number, cell) for number, cell in enumerate(cells(blocks)))
     assert path.stat().st_size % CELL_SIZE == 0
-    assert not path.with_suffix(".new").exists()
+
+
+def test_words_made_one_by_one_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that has room for one word at a time changes no sum."""
+    sizes = [128_000] * 140
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=7))
+    written(tmp_path / "together", sizes, 500)
+    monkeypatch.setattr(parity_group, "WORDS_AT_ONCE", 1)
+    written(tmp_path / "apart", sizes, 500)
+    assert group_in(tmp_path / "apart").shape.words > 1
+    assert (tmp_path / "apart").read_bytes() == (tmp_path / "together").read_bytes()
+
+
+def test_groups_are_named_when_all_are_written(tmp_path: Path) -> None:
+    """Until then they are no groups of the repository; afterwards nothing is left of their other names."""
+    for first in (1, 7):
+        write_group(
+            parity_group.group_file(tmp_path, first),
+            REPOSITORY,
+            [Listed(first, bytes(16), 9)],
+            lambda: [bytes(CELL_SIZE)],
+            50,
+        )
+    assert parity_group.group_files(tmp_path) == []
+    name_groups(tmp_path)
+    assert [file.name for file in parity_group.group_files(tmp_path)] == ["0000000001.parity", "0000000007.parity"]
+    assert begun_groups(tmp_path) == []
 
 
 def test_another_repository_s_group_is_none(tmp_path: Path) -> None:

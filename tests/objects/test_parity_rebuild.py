@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from icc_store.codec.hashing import chunk_id
 from icc_store.ids import Kind
 from icc_store.objects.block import RAW, UID, Frame, encode_block
 from icc_store.objects.parity_cells import CELL_SIZE, cells
-from icc_store.objects.parity_group import Group, Listed, read_group, write_group
+from icc_store.objects.parity_group import Group, Listed, group_file, name_groups, read_group, write_group
 from icc_store.objects.parity_rebuild import rebuild
 from icc_store.objects.stray_blocks import StrayBlocks, stray_blocks
 
@@ -29,10 +31,33 @@ def made(folder: Path, sizes: list[int], permille: int) -> tuple[Group, dict[int
     chance = random.Random(len(sizes))
     blocks = {number: block_of(chance.randbytes(size)) for number, size in enumerate(sizes, 1)}
     listed = [Listed(number, data[UID], len(data)) for number, data in blocks.items()]
-    write_group(folder / "group", REPOSITORY, listed, cells(blocks.values()), permille)
-    group = read_group(folder / "group", REPOSITORY)
+    write_group(group_file(folder, 1), REPOSITORY, listed, lambda: cells(blocks.values()), permille)
+    name_groups(folder)
+    group = read_group(group_file(folder, 1), REPOSITORY)
     assert group is not None
     return group, blocks
+
+
+@dataclass
+class Rebuilt:
+    """What came of a group."""
+
+    blocks: dict[int, bytes]
+    lost: list[int]
+
+
+def rebuilt(
+    folder: Path,
+    group: Group,
+    repository: bytes,
+    read: Callable[[int], bytes | None],
+    stray: StrayBlocks,
+    removed: Collection[int] = (),
+) -> Rebuilt:
+    """What comes back, and what does not."""
+    found = list(rebuild(group, repository, read, stray, scratch=folder, removed=removed))
+    blocks = {number: data for number, data in found if data is not None}
+    return Rebuilt(blocks, [number for number, data in found if data is None])
 
 
 def as_pages(blocks: dict[int, bytes]) -> bytearray:
@@ -47,7 +72,7 @@ def as_pages(blocks: dict[int, bytes]) -> bytearray:
 def test_nothing_is_brought_back_where_nothing_is_wrong(tmp_path: Path) -> None:
     """Whole blocks are left alone."""
     group, blocks = made(tmp_path, [100, 5000, 1900, 70_000], 50)
-    result = rebuild(group, REPOSITORY, blocks.get, NOWHERE)
+    result = rebuilt(tmp_path, group, REPOSITORY, blocks.get, NOWHERE)
     assert (result.blocks, result.lost) == ({}, [])
 
 
@@ -56,7 +81,7 @@ def test_a_group_of_many_words_loses_its_share(tmp_path: Path) -> None:
     group, blocks = made(tmp_path, [128_000] * 140, 500)
     assert group.shape.words > 1
     left = {number: data for number, data in blocks.items() if not 30 <= number < 100}
-    result = rebuild(group, REPOSITORY, left.get, NOWHERE)
+    result = rebuilt(tmp_path, group, REPOSITORY, left.get, NOWHERE)
     assert result.lost == []
     assert result.blocks == {number: blocks[number] for number in range(30, 100)}
 
@@ -67,14 +92,14 @@ def test_small_blocks_come_back_and_their_neighbours_stay(tmp_path: Path) -> Non
     damaged = dict(blocks)
     damaged[7] = damaged[7][:-1] + bytes((damaged[7][-1] ^ 1,))
     del damaged[20]
-    result = rebuild(group, REPOSITORY, damaged.get, NOWHERE)
+    result = rebuilt(tmp_path, group, REPOSITORY, damaged.get, NOWHERE)
     assert result.blocks == {7: blocks[7], 20: blocks[20]}
 
 
 def test_beyond_the_share_every_lost_block_is_named(tmp_path: Path) -> None:
     """And no bytes are made up for any of them."""
     group, blocks = made(tmp_path, [20_000] * 30, 10)
-    result = rebuild(group, REPOSITORY, {1: blocks[1]}.get, NOWHERE)
+    result = rebuilt(tmp_path, group, REPOSITORY, {1: blocks[1]}.get, NOWHERE)
     assert (result.blocks, result.lost) == ({}, list(range(2, 31)))
 
 
@@ -82,7 +107,7 @@ def test_what_was_removed_is_not_brought_back(tmp_path: Path) -> None:
     """Its cells are solved for along with others, and it is neither rebuilt nor lost."""
     group, blocks = made(tmp_path, [20_000] * 10, 50)
     left = {number: data for number, data in blocks.items() if number not in (3, 5)}
-    result = rebuild(group, REPOSITORY, left.get, NOWHERE, removed={5})
+    result = rebuilt(tmp_path, group, REPOSITORY, left.get, NOWHERE, removed={5})
     assert (list(result.blocks), result.lost) == ([3], [])
 
 
@@ -90,7 +115,7 @@ def test_a_block_under_a_wrong_number_does_not_count(tmp_path: Path) -> None:
     """Two blocks that changed places are both put right."""
     group, blocks = made(tmp_path, [5000] * 4, 500)
     swapped = blocks | {1: blocks[2], 2: blocks[1]}
-    result = rebuild(group, REPOSITORY, swapped.get, NOWHERE)
+    result = rebuilt(tmp_path, group, REPOSITORY, swapped.get, NOWHERE)
     assert result.blocks == {1: blocks[1], 2: blocks[2]}
 
 
@@ -105,6 +130,6 @@ def test_blocks_are_found_in_the_bare_file(tmp_path: Path, first_page: bool) -> 
         pages[page * CELL_SIZE : (page + 1) * CELL_SIZE] = bytes(CELL_SIZE)
     (tmp_path / "data.mdb").write_bytes(pages)
     with stray_blocks(tmp_path / "data.mdb", REPOSITORY) as stray:
-        result = rebuild(group, REPOSITORY, lambda number: None, stray)
+        result = rebuilt(tmp_path, group, REPOSITORY, lambda number: None, stray)
     assert result.lost == []
     assert result.blocks == blocks

@@ -12,7 +12,7 @@ from icc_store.model.header import read_header
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.opening import create_copy, create_repository, open_for_repair, open_repository
-from icc_store.operations import parity
+from icc_store.operations import parity_renewal
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import forget
 from icc_store.operations.parity import ParityStatus, renew, status, turn_off, turn_on
@@ -68,6 +68,12 @@ def assert_whole(path: Path, snapshot: Snapshot, files: Contents) -> None:
         assert contents(repository, snapshot) == files
 
 
+def assert_verified(path: Path) -> None:
+    """Nothing is wrong, parity included."""
+    with open_repository(path, readonly=True) as repository:
+        assert not verify(repository, options=VerifyOptions(mend=False)).findings
+
+
 def damage_all_blocks(repository: Repository) -> None:
     """Change a bit of every block."""
     for number in damage.block_numbers(repository):
@@ -118,7 +124,7 @@ def test_a_group_grows_with_the_repository(path: Path, clock: FixedClock) -> Non
 
 def test_a_large_repository_has_several_groups(path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full group is left as it is when others follow; damage in each of them is repaired."""
-    monkeypatch.setattr(parity, "MAX_GROUP_SUMS", 32)  # groups of 640 cells, in place of a repository of gigabytes
+    monkeypatch.setattr(parity_renewal, "MAX_GROUP_SUMS", 32)  # 640 cells, in place of gigabytes
     files: dict[str, bytes] = {}
     seen: dict[str, bytes] = {}
     for number in range(4):
@@ -208,6 +214,131 @@ def test_blocks_that_were_not_noted_are_covered_by_the_next_run(path: Path, cloc
     with open_repository(path, clock=clock):
         pass
     assert status_of(path).uncovered == 0
+
+
+def test_second_copies_that_were_not_made_are_made_without_new_sums(path: Path, clock: FixedClock) -> None:
+    """What a dead process left out is little, as a rule: it is kept twice then, and no group is made for it."""
+    with open_repository(path, clock=clock) as repository:
+        repository.store.newest = None  # type: ignore[misc]  # as if it had died each time
+        fill(path.parent / "source", {"one": b"little"})
+        snap(repository, path.parent / "source")
+    with open_repository(path, clock=clock):
+        pass
+    found = status_of(path)
+    assert (found.groups, found.uncovered) == (0, 0)
+    assert found.copied
+
+
+def test_removals_that_were_not_noted_are_found_out(path: Path, clock: FixedClock) -> None:
+    """After a process died between a removal and its note, the next run sees what is gone, and it stays gone."""
+    gone = backed_up(path, FILES, clock)
+    kept = backed_up(path, {"small": b"kept"}, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+        forget(repository, [gone.id])
+        newest = (path / "parity" / "newest").read_bytes()
+        clean(repository)
+        (path / "parity" / "newest").write_bytes(newest)  # as it was before the removal
+    assert status_of(path).removed == 0  # the group was made anew, since nearly all of it was removed
+    with open_repository(path, clock=clock) as repository:
+        assert [one.id for one in repository.snapshots(forgotten=True)] == [kept.id]
+        damage_all_blocks(repository)
+    repaired(path)
+    with open_repository(path, readonly=True) as repository:
+        assert [one.id for one in repository.snapshots(forgotten=True)] == [kept.id]
+        assert contents(repository, kept) == {"small": b"kept"}
+
+
+@pytest.mark.parametrize("name", ["newest", "0000000001.parity"])
+@pytest.mark.parametrize("at", [0.0, 0.5, 0.999])
+def test_damaged_parity_is_found_and_made_anew(path: Path, clock: FixedClock, name: str, at: float) -> None:
+    """Verify tells of it, the next run that writes makes it anew, and all is well again."""
+    backed_up(path, FILES, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+    backed_up(path, FILES | {"one more": b"kept twice"}, clock)
+    file = path / "parity" / name
+    data = bytearray(file.read_bytes())
+    begin = min(int(at * len(data)), len(data) - 1)
+    data[begin] ^= 1
+    file.write_bytes(data)
+    with open_repository(path, readonly=True) as repository:
+        found = verify(repository).findings
+    assert [one.what for one in found if one.what.startswith("parity: ")]
+    with open_repository(path) as repository:
+        verify(repository)
+    assert_verified(path)
+    assert status_of(path).whole
+
+
+def test_a_lost_group_is_found_and_made_anew(path: Path, clock: FixedClock) -> None:
+    """A file that is gone altogether is told by the blocks that it should cover."""
+    backed_up(path, FILES, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+    (path / "parity" / "0000000001.parity").unlink()
+    with open_repository(path) as repository:
+        (found,) = verify(repository).findings
+    assert "that it should cover are not in it" in found.what
+    assert_verified(path)
+    assert status_of(path).groups == 1
+
+
+def test_sums_that_could_help_outlast_damage_in_other_parity(path: Path, clock: FixedClock) -> None:
+    """Parity that is damaged is not made anew over a damaged block: what is left of it may bring that back."""
+    snapshot = backed_up(path, FILES, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+        damage.damage_block(repository, largest_block(repository))
+        file = path / "parity" / "0000000001.parity"
+        before = bytearray(file.read_bytes())
+        before[-5000] ^= 1
+        file.write_bytes(before)
+        verify(repository)
+    assert file.read_bytes() == before
+    repaired(path)
+    with open_repository(path, readonly=True) as repository:
+        assert contents(repository, snapshot) == FILES
+
+
+def test_groups_of_a_change_that_was_cut_short_bring_back_all(
+    path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether one or two of several new groups have their names already, every block is in some group."""
+    monkeypatch.setattr(parity_renewal, "MAX_GROUP_SUMS", 32)
+    snapshot = backed_up(path, {"large": noise(1, 6_000_000)}, clock)
+    old = {file: file.read_bytes() for file in (path / "parity").iterdir()}
+    with open_repository(path) as repository:
+        renew(repository, permille=100, everything=True)
+    new = {file: file.read_bytes() for file in (path / "parity").glob("*.parity")}
+    assert len(new) > len(old) - 2
+    for file in (path / "parity").iterdir():
+        file.unlink()
+    for count, file in enumerate(sorted(new, reverse=True)):
+        for name, data in {**old, **dict(sorted(new.items(), reverse=True)[: count + 1])}.items():
+            name.write_bytes(data)
+        assert status_of(path).uncovered == 0, file
+    with open_repository(path) as repository:
+        for block in damage.block_numbers(repository)[::9]:
+            damage.damage_block(repository, block)
+    assert not repaired(path).parity.lost
+    assert_whole(path, snapshot, {"large": noise(1, 6_000_000)})
+
+
+def test_parity_of_an_earlier_time_is_not_used(path: Path, clock: FixedClock) -> None:
+    """What was left when parity was turned off and that was cut short is gone when it is turned on again."""
+    backed_up(path, FILES, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+    left = {file: file.read_bytes() for file in (path / "parity").iterdir()}
+    with open_repository(path, exclusive=True) as repository:
+        turn_off(repository)
+    (path / "parity").mkdir()
+    for file, data in left.items():
+        file.write_bytes(data)
+    with open_repository(path, exclusive=True) as repository:
+        turn_on(repository, 50)
+    assert not list((path / "parity").glob("*.parity"))
 
 
 def test_parity_can_be_turned_on_later_changed_and_turned_off(tmp_path: Path, clock: FixedClock) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from icc_store.store.lmdb_store import LmdbStore
 from icc_store.store.locks import FileLock
-from icc_store.store.newest_blocks import NewestBlocks, NewestState
+from icc_store.store.newest_blocks import Changes, NewestBlocks, NewestState
+from icc_store.store.noted_write import ever_removed
 
 REPOSITORY = bytes(range(16))
 STATE = NewestState(permille=50, covered=0, last=0, room=10_000)
@@ -106,7 +107,7 @@ def test_room_is_kept_to(store: LmdbStore, newest: NewestBlocks) -> None:
 
 def test_a_torn_record_is_noticed_and_passed_over(newest: NewestBlocks) -> None:
     """A record that is damaged is not there; those before and behind it are."""
-    newest.note([(1, b"one" * 100), (2, b"two" * 100), (3, b"three" * 100)], {}, nothing)
+    newest.note(Changes([(1, b"one" * 100), (2, b"two" * 100), (3, b"three" * 100)], {}, 0), nothing)
     data = bytearray(newest.path.read_bytes())
     data[data.find(b"twotwo")] ^= 1
     newest.path.write_bytes(data)
@@ -115,10 +116,76 @@ def test_a_torn_record_is_noticed_and_passed_over(newest: NewestBlocks) -> None:
     assert content.damaged
 
 
+def test_what_stands_behind_the_end_is_nothing(newest: NewestBlocks) -> None:
+    """Bytes of a commit after which the power failed, before the state that names them, are no damage and no copy."""
+    newest.note(Changes([(1, b"one" * 100)], {}, 0), nothing)
+    before = newest.path.read_bytes()
+    newest.note(Changes([(2, b"two" * 100)], {}, 0), nothing)
+    newest.path.write_bytes(before[:128] + newest.path.read_bytes()[128:-50] + bytes(70))
+    content = newest.content()
+    assert content.copies == {1: b"one" * 100}
+    assert not content.damaged
+
+
+def test_without_its_state_all_that_is_whole_counts(newest: NewestBlocks) -> None:
+    """Then nobody knows where the end is, and each record has a checksum of its own."""
+    newest.note(Changes([(1, b"one" * 100)], {}, 0), nothing)
+    newest.path.write_bytes(bytes(128) + newest.path.read_bytes()[128:])
+    assert newest.content().copies == {1: b"one" * 100}
+    assert newest.content().damaged
+
+
+def test_records_are_on_the_disk_before_the_state_names_them(
+    newest: NewestBlocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state is written after a wait for the records, and waited for."""
+    calls: list[str] = []
+    write, sync = os.pwrite, os.fdatasync
+
+    def pwrite(descriptor: int, data: bytes, offset: int) -> int:
+        calls.append("record" if offset else "state")
+        return write(descriptor, data, offset)
+
+    def fdatasync(descriptor: int) -> None:
+        calls.append("wait")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    newest.note(Changes([(1, b"one"), (2, b"two")], {}, 0), nothing)
+    assert calls == ["record", "record", "wait", "state", "wait"]
+
+
+def test_marks_everywhere_end_the_search(newest: NewestBlocks) -> None:
+    """A file that seems to have a large record at each place, and has none, is read a few times at most."""
+    record = b"ICCN" + (200_000).to_bytes(4, "little") + bytes(8)
+    newest.path.write_bytes(newest.path.read_bytes() + record * 30_000)
+    assert newest.content().copies == {}
+
+
+def test_removals_that_were_not_noted_show(store: LmdbStore, newest: NewestBlocks) -> None:
+    """A state that lacks a removal keeps an older number of removals, whatever is noted later."""
+    with store.write() as txn:
+        for _ in range(4):
+            txn.append_block(b"one")
+    with store.write() as txn:
+        txn.delete_block(1)
+    before = newest.path.read_bytes()
+    with store.write() as txn:
+        txn.delete_block(2)
+        assert ever_removed(txn) == 2
+    newest.path.write_bytes(before)
+    with store.write() as txn:
+        txn.delete_block(3)
+    state = newest.state()
+    assert state is not None
+    assert state.gone == 1
+
+
 @pytest.mark.parametrize("length", [0, 40, 128, 140, 200])
 def test_a_file_that_is_cut_off_gives_what_is_whole(newest: NewestBlocks, length: int) -> None:
     """Nothing is made up, wherever the file ends."""
-    newest.note([(1, b"one" * 10), (2, b"two" * 100)], {}, nothing)
+    newest.note(Changes([(1, b"one" * 10), (2, b"two" * 100)], {}, 0), nothing)
     os.truncate(newest.path, length)
     content = newest.content()
     assert content.copies in ({}, {1: b"one" * 10})
@@ -128,7 +195,7 @@ def test_a_file_that_is_cut_off_gives_what_is_whole(newest: NewestBlocks, length
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     """Without the file there is no state, nothing in it, and a commit changes nothing."""
     newest = NewestBlocks(tmp_path / "newest", REPOSITORY)
-    newest.note([(1, b"one")], {}, nothing)
+    newest.note(Changes([(1, b"one")], {}, 0), nothing)
     assert newest.state() is None
     assert newest.content().damaged
     assert not newest.path.exists()

@@ -8,7 +8,7 @@ spare ones: with `n` to spare, one time in 2^n the equations are not enough. Not
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from icc_store.codec.hashing import stream
 
@@ -39,12 +39,14 @@ class Sums:
         for picked in _picks(self._seed, number):
             values[picked % count] ^= value
 
-    def values(self) -> list[bytes]:
+    def values(self) -> Iterator[bytes]:
         """The sums."""
-        return [value.to_bytes(self._size, "little") for value in self._values]
+        return (value.to_bytes(self._size, "little") for value in self._values)
 
     def solve(self, lost: Sequence[int]) -> dict[int, bytes] | None:
         """The cells of these numbers, once all others were taken off. None when there are not enough sums left."""
+        if len(lost) > len(self._values) - len(self._lost):
+            return None
         masks = [0] * len(self._values)
         for position, number in enumerate(lost):
             for picked in _picks(self._seed, number):

@@ -13,14 +13,17 @@ from icc_store.model.header import Header, read_header, write_header
 from icc_store.model.repository import Repository
 from icc_store.store.head import fsync_path
 from icc_store.store.lmdb_store import DATA_NAME
-from icc_store.store.newest_blocks import NewestBlocks, NewestState
+from icc_store.store.newest_blocks import NewestBlocks, NewestContent, NewestState
+from icc_store.store.noted_write import ever_removed
 
 __all__ = (
     "NewestBlocks",
+    "NewestContent",
     "NewestState",
     "begin_parity",
     "database_file",
     "end_parity",
+    "ever_removed",
     "parity_folder",
     "second_copies",
 )
@@ -43,7 +46,21 @@ def is_behind(repository: Repository) -> bool:
     if state is None:
         return repository.header.has_parity
     with repository.store.read() as txn:
-        return state.last < txn.last_block() or state.removed > state.room // _REMOVED_SHARE
+        unnoted = state.last < txn.last_block() or state.gone != ever_removed(txn)
+    return unnoted or is_worn(state) or bool(state.distrusted)
+
+
+def is_worn(state: NewestState) -> bool:
+    """Whether so much was removed that sums must be made anew."""
+    return state.removed > state.room // _REMOVED_SHARE
+
+
+def distrust_parity(repository: Repository) -> None:
+    """Let the next run that writes make all parity anew: something of it is damaged."""
+    newest = repository.store.newest
+    if newest is not None:
+        with repository.store.write():
+            newest.distrust()
 
 
 def parity_size(repository: Path) -> int:
@@ -60,7 +77,8 @@ def second_copies(path: Path, header: Header) -> NewestBlocks | None:
 def begin_parity(repository: Repository, permille: int) -> None:
     """Let the repository have parity from now on; all of it is still to be made. Nobody else may have it open."""
     folder = parity_folder(repository.path)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    _remove(folder)  # of an earlier time, whose end was cut short: nobody noted what was removed since
+    folder.mkdir(mode=0o700)
     _newest(repository.path, repository.header).begin(NewestState(permille, covered=0, last=0, room=0), (), ())
     fsync_path(repository.path)
     write_header(repository.path, read_header(repository.path).with_parity(wanted=True))
@@ -69,7 +87,10 @@ def begin_parity(repository: Repository, permille: int) -> None:
 def end_parity(repository: Repository) -> None:
     """Let it have none any more. Nobody else may have it open."""
     write_header(repository.path, read_header(repository.path).with_parity(wanted=False))
-    folder = parity_folder(repository.path)
+    _remove(parity_folder(repository.path))
+
+
+def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
 

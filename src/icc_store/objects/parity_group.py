@@ -13,14 +13,15 @@ from __future__ import annotations
 import os
 import struct
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_store.codec.erasure import SPARE_SUMS, Sums
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.codec.serial import pack, unpack
 from icc_store.objects.parity_cells import CELL_SIZE, Place, cell_count, places
+from icc_store.store.head import fsync_path
 
 CHECK_SIZE = 8
 PERMILLE = 1000
@@ -31,8 +32,13 @@ MAX_WORD_SUMS = 2048
 """Sums of one code word. Bounds the time for solving, which grows with their square."""
 
 MAX_GROUP_SUMS = 32 * 1024
-"""Sums of one group, which are all in memory while it is made: 128 MiB."""
+"""Sums of one group: 128 MiB, in no more than 17 words."""
 
+WORDS_AT_ONCE = 8
+"""So many words are in memory at a time, 64 MiB; for the others all cells are gone through again."""
+
+_SUFFIX = ".parity"
+_NEW = ".new"
 _MAGIC = b"ICCPAR1\n"
 _PAGE = struct.Struct("<8s16s16sIIIII")
 _PAYLOAD = CELL_SIZE - _PAGE.size - CHECKSUM_SIZE
@@ -81,6 +87,8 @@ class Group:
     shape: Shape
     first_sum: int
     """The page of the file that has the first sum."""
+    lost_pages: int
+    """Pages of the list and of its sums that are damaged."""
 
     @property
     def places(self) -> list[Place]:
@@ -91,20 +99,17 @@ class Group:
         """Whether this is the cell of that number."""
         return check(data) == self.cell_checks[number * CHECK_SIZE : (number + 1) * CHECK_SIZE]
 
-    def words(self) -> list[Sums]:
-        """The sums of each word, as far as the file has them whole."""
+    def word(self, word: int) -> Sums:
+        """The sums of a word, as far as the file has them whole."""
         stored: list[bytes | None] = []
+        first = word * self.shape.sums
         with self.path.open("rb") as file:
-            file.seek(self.first_sum * CELL_SIZE)
-            for number in range(self.shape.words * self.shape.sums):
+            file.seek((self.first_sum + first) * CELL_SIZE)
+            for number in range(first, first + self.shape.sums):
                 data = file.read(CELL_SIZE)
                 whole = check(data) == self.sum_checks[number * CHECK_SIZE : (number + 1) * CHECK_SIZE]
                 stored.append(data if whole else None)
-        count = self.shape.sums
-        return [
-            Sums(_word_seed(self.seed, word), stored[word * count : (word + 1) * count], CELL_SIZE)
-            for word in range(self.shape.words)
-        ]
+        return Sums(_word_seed(self.seed, word), stored, CELL_SIZE)
 
     def lost_sums(self) -> int:
         """How many of its sums are damaged."""
@@ -123,35 +128,63 @@ def check(data: bytes) -> bytes:
 
 def group_file(directory: Path, first: int) -> Path:
     """The file of the group that begins with that block."""
-    return directory / f"{first:010}.parity"
+    return directory / f"{first:010}{_SUFFIX}"
 
 
 def group_files(directory: Path) -> list[Path]:
     """The files of all groups, in the order of their blocks."""
-    return sorted(directory.glob("*.parity"))
+    return sorted(directory.glob(f"*{_SUFFIX}"))
 
 
-def write_group(path: Path, repository: bytes, blocks: Sequence[Listed], cells: Iterable[bytes], permille: int) -> None:
-    """Write the file of a group, durably but for its name's directory. `cells` are those of the blocks, in order."""
+def begun_groups(directory: Path) -> list[Path]:
+    """The files of groups that have no name of their own yet, in the order of their blocks."""
+    return sorted(directory.glob(f"*{_SUFFIX}{_NEW}"))
+
+
+def name_groups(directory: Path) -> None:
+    """Give them their names, and wait until these are on the disk.
+
+    From the last to the first, so that at no time a block is between the groups that are named.
+    """
+    for file in reversed(begun_groups(directory)):
+        file.rename(file.with_name(file.name.removesuffix(_NEW)))
+        fsync_path(directory)
+
+
+def write_group(
+    path: Path, repository: bytes, blocks: Sequence[Listed], cells: Callable[[], Iterable[bytes]], permille: int
+) -> None:
+    """Write the file of a group, all but its name: `name_groups` gives it that.
+
+    `cells` gives those of the blocks, in order, each time that it is called.
+    """
     seed = uuid.uuid4().bytes
-    shape = Shape.of(cell_count(places(block.size for block in blocks)), permille)
-    words = [Sums(_word_seed(seed, word), [bytes(CELL_SIZE)] * shape.sums, CELL_SIZE) for word in range(shape.words)]
-    cell_checks = bytearray()
-    for number, cell in enumerate(cells):
-        words[number % shape.words].add(number, cell)
-        cell_checks += check(cell)
-    sums = [value for word in words for value in word.values()]
-    listing = _pack_list(blocks, bytes(cell_checks), b"".join(map(check, sums)), permille)
-    pages = _list_pages(listing, repository, seed, len(sums))
-    in_front = -(-len(listing) // _PAYLOAD)
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    count = cell_count(places(block.size for block in blocks))
+    shape = Shape.of(count, permille)
+    sums = shape.words * shape.sums
+    cell_checks, sum_checks = bytearray(), bytearray()
+    in_front = -(-len(_pack_list(blocks, bytes(count * CHECK_SIZE), bytes(sums * CHECK_SIZE), permille)) // _PAYLOAD)
+    descriptor = os.open(f"{path}{_NEW}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        for page in (*pages[:in_front], *sums, *pages[in_front:]):
-            file.write(page)
+        file.seek(in_front * CELL_SIZE)
+        for first in range(0, shape.words, WORDS_AT_ONCE):
+            at_once = range(first, min(first + WORDS_AT_ONCE, shape.words))
+            words = {word: Sums(_word_seed(seed, word), [bytes(CELL_SIZE)] * shape.sums, CELL_SIZE) for word in at_once}
+            for number, cell in enumerate(cells()):
+                if number % shape.words in words:
+                    words[number % shape.words].add(number, cell)
+                if first == 0:
+                    cell_checks += check(cell)
+            for word in at_once:
+                for value in words.pop(word).values():
+                    sum_checks += check(value)
+                    file.write(value)
+        pages = _list_pages(_pack_list(blocks, bytes(cell_checks), bytes(sum_checks), permille), repository, seed, sums)
+        file.writelines(pages[in_front:])
+        file.seek(0)
+        file.writelines(pages[:in_front])
         file.flush()
         os.fsync(file.fileno())
-    temporary.rename(path)
 
 
 def read_group(path: Path, repository: bytes) -> Group | None:
@@ -170,7 +203,7 @@ def read_group(path: Path, repository: bytes) -> Group | None:
         listing = _join_list(seed, in_front, pages)
         group = None if listing is None else _unpack_list(path, seed, listing[:size], sums, in_front)
         if group is not None:
-            return group
+            return replace(group, lost_pages=in_front + _list_sums(in_front) - len(pages))
     return None
 
 
@@ -202,7 +235,7 @@ def _unpack_list(path: Path, seed: bytes, data: bytes, sums: int, in_front: int)
         fits = len(fields[_CELLS]) == count * CHECK_SIZE and shape.words * shape.sums == sums
         if not fits or len(fields[_SUMS]) != sums * CHECK_SIZE or len(uids) != len(blocks) * _UID_SIZE:
             return None
-        return Group(path, seed, permille, blocks, fields[_CELLS], fields[_SUMS], shape, in_front)
+        return Group(path, seed, permille, blocks, fields[_CELLS], fields[_SUMS], shape, in_front, 0)
     except (ValueError, TypeError, LookupError, OverflowError):
         return None  # written by something else: its checksums are right, and it makes no sense
 

@@ -6,24 +6,15 @@ block that comes of it has its uid and a right checksum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
 from icc_store.errors import IccStoreError
 from icc_store.objects.block import decode_block
 from icc_store.objects.parity_cells import CELL_SIZE, cells
-from icc_store.objects.parity_group import CHECK_SIZE, Group, Listed
+from icc_store.objects.parity_group import CHECK_SIZE, WORDS_AT_ONCE, Group, Listed
+from icc_store.objects.solved_cells import SolvedCells, solved_cells
 from icc_store.objects.stray_blocks import Page, StrayBlocks
-
-
-@dataclass
-class Rebuilt:
-    """What came of a group. Numbers of blocks."""
-
-    blocks: dict[int, bytes] = field(default_factory=dict)
-    """Those that were damaged or missing, as they were."""
-    lost: list[int] = field(default_factory=list)
-    """Those that cannot be brought back."""
 
 
 def is_block(data: bytes | None, repository: bytes, uid: bytes) -> bool:
@@ -39,15 +30,20 @@ def rebuild(
     repository: bytes,
     read: Callable[[int], bytes | None],
     stray: StrayBlocks,
+    *,
+    scratch: Path,
     removed: Collection[int] = (),
-) -> Rebuilt:
-    """The blocks of a group that `read` does not give whole, but for those that were removed.
+) -> Iterator[tuple[int, bytes | None]]:
+    """The blocks of a group that `read` does not give whole, as they were; None for one that cannot be brought back.
 
-    `read` gives the bytes under a number, damaged or not; `stray` is asked where it gives nothing of use.
+    Those that were removed are passed over. `read` gives the bytes under a number, damaged or not; `stray` is asked
+    where it gives nothing of use. Cells are kept in the directory `scratch` meanwhile.
     """
     task = _Rebuilding(group, repository, read, stray)
     lost = task.lost_cells()
-    return task.blocks(task.solve(lost) if lost else {}, set(lost), removed)
+    with solved_cells(scratch) as solved:
+        task.solve(lost, solved)
+        yield from task.blocks(solved, set(lost), removed)
 
 
 class _Rebuilding:
@@ -90,23 +86,23 @@ class _Rebuilding:
         stream = cells(map(self._best, self._group.blocks))
         return [number for number, cell in enumerate(stream) if not self._group.is_cell(number, cell)]
 
-    def solve(self, lost: list[int]) -> dict[int, bytes]:
-        """As many of them as can be had."""
+    def solve(self, lost: list[int], solved: SolvedCells) -> None:
+        """Add as many of them as can be had."""
         count = self._group.shape.words
-        words = self._group.words()
-        concerned = {number % count for number in lost}
         gone = set(lost)
-        for number, cell in enumerate(cells(map(self._best, self._group.blocks))):
-            if number % count in concerned and number not in gone:
-                words[number % count].add(number, cell)
-        found: dict[int, bytes] = {}
-        for word in concerned:
-            found |= words[word].solve([number for number in lost if number % count == word]) or {}
-        return found
+        concerned = sorted({number % count for number in lost})
+        for start in range(0, len(concerned), WORDS_AT_ONCE):
+            words = {word: self._group.word(word) for word in concerned[start : start + WORDS_AT_ONCE]}
+            for number, cell in enumerate(cells(map(self._best, self._group.blocks))):
+                if number % count in words and number not in gone:
+                    words[number % count].add(number, cell)
+            for word in list(words):
+                solved.add(words.pop(word).solve([number for number in lost if number % count == word]) or {})
 
-    def blocks(self, solved: dict[int, bytes], lost: set[int], removed: Collection[int]) -> Rebuilt:
+    def blocks(
+        self, solved: SolvedCells, lost: set[int], removed: Collection[int]
+    ) -> Iterator[tuple[int, bytes | None]]:
         """The blocks that come of the solved cells, and those that were found where nothing led to them."""
-        result = Rebuilt()
         for block, place in zip(self._group.blocks, self._places, strict=True):
             over = range(place.cell, place.cell + place.cells)
             data = self._read(block.number)
@@ -116,13 +112,9 @@ class _Rebuilding:
                 continue  # whole: only a neighbour in the same cell is not
             best = self._best(block)
             if is_block(best, self._repository, block.uid):
-                result.blocks[block.number] = best
+                yield block.number, best
                 continue
             own = list(cells([best])) if place.cells > 1 else [bytes(CELL_SIZE)]
             joined = b"".join(solved.get(number, piece) for number, piece in zip(over, own, strict=True))
             data = joined[place.offset : place.offset + block.size]
-            if is_block(data, self._repository, block.uid):
-                result.blocks[block.number] = data
-            else:
-                result.lost.append(block.number)
-        return result
+            yield block.number, data if is_block(data, self._repository, block.uid) else None

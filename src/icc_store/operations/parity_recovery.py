@@ -6,18 +6,20 @@ what the new one lacks. What was removed on purpose is not brought back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.limits import BATCH_BYTES
-from icc_store.model.parity import database_file, parity_folder, second_copies
+from icc_store.model.parity import NewestContent, database_file, parity_folder, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import UID
 from icc_store.objects.parity_group import group_files, read_group
 from icc_store.objects.parity_rebuild import is_block, rebuild
 from icc_store.objects.stray_blocks import stray_blocks
+
+Numbered = tuple[int, bytes]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
     monitor.phase("parity")
     identity = rescued.header.repository
     content = newest.content()
-    rebuilt: list[int] = []
+    rebuilt = _put_back(rescued, _missing_of(rescued, content))
     lost: set[int] = set()
     unreadable = []
     with stray_blocks(database_file(damaged), identity) as stray:
@@ -52,38 +54,50 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
                 unreadable.append(file.name)
                 continue
             with rescued.store.read() as txn:
-                found = rebuild(group, identity, txn.block, stray, content.removed)
-            rebuilt += _put_back(rescued, found.blocks)
-            lost.update(found.lost)
-    with rescued.store.read() as txn:
-        copies = {
-            number: data
-            for number, data in content.copies.items()
-            if number not in content.removed
-            and is_block(data, identity, data[UID])
-            and not is_block(txn.block(number), identity, data[UID])
-        }
-    rebuilt += _put_back(rescued, copies)
+                found = rebuild(group, identity, txn.block, stray, scratch=rescued.path, removed=content.removed)
+                rebuilt |= _put_back(rescued, _noting(found, lost))
     rescued.objects.forget()
-    return Recovery(tuple(sorted(rebuilt)), tuple(sorted(lost - copies.keys())), tuple(unreadable))
+    return Recovery(tuple(sorted(rebuilt)), tuple(sorted(lost - rebuilt)), tuple(unreadable))
 
 
-def _put_back(rescued: Repository, blocks: Mapping[int, bytes]) -> list[int]:
-    for batch in _batches(blocks):
-        with rescued.store.write() as txn:
-            for number in batch:
-                txn.replace_block(number, blocks[number])
-    return sorted(blocks)
+def _missing_of(rescued: Repository, newest: NewestContent) -> Iterator[Numbered]:
+    """The second copies of what is damaged or missing."""
+    identity = rescued.header.repository
+    for number, data in newest.copies.items():
+        if number not in newest.removed and is_block(data, identity, data[UID]):
+            with rescued.store.read() as txn:
+                whole = is_block(txn.block(number), identity, data[UID])
+            if not whole:
+                yield number, data
 
 
-def _batches(blocks: Mapping[int, bytes]) -> Iterator[list[int]]:
-    batch: list[int] = []
+def _noting(found: Iterable[tuple[int, bytes | None]], lost: set[int]) -> Iterator[Numbered]:
+    """What could be rebuilt; the numbers of all else are noted."""
+    for number, data in found:
+        if data is None:
+            lost.add(number)
+        else:
+            yield number, data
+
+
+def _put_back(rescued: Repository, blocks: Iterable[Numbered]) -> set[int]:
+    """Put blocks back under their numbers, in transactions of bounded size. Returns the numbers."""
+    done: set[int] = set()
+    batch: dict[int, bytes] = {}
     size = 0
-    for number in sorted(blocks):
-        batch.append(number)
-        size += len(blocks[number])
+    for number, data in blocks:
+        batch[number] = data
+        size += len(data)
         if size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
+            _put_back_batch(rescued, batch)
+            done.update(batch)
+            batch, size = {}, 0
+    _put_back_batch(rescued, batch)
+    return done.union(batch)
+
+
+def _put_back_batch(rescued: Repository, batch: Mapping[int, bytes]) -> None:
     if batch:
-        yield batch
+        with rescued.store.write() as txn:
+            for number, data in batch.items():
+                txn.replace_block(number, data)

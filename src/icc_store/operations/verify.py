@@ -31,6 +31,7 @@ from icc_store.model.checkup import (
     removals_so_far,
     remove_blocks,
 )
+from icc_store.model.parity import distrust_parity
 from icc_store.model.record import Snapshot, SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -107,7 +108,7 @@ def verify(
     if complete and repository.header.has_parity:
         from icc_store.operations.verify_parity import check_parity  # an optional part begins
 
-        check.drafts += check_parity(repository)
+        check.add_of_parity(check_parity(repository))
     blocks, trees = check.blocks, check.trees
     return VerifyResult(
         findings=tuple(draft.finish() for draft in check.drafts),
@@ -312,6 +313,15 @@ class _Check:
             self._monitor.note(f"what is damaged keeps its index rows: {error.message}")
             return 0
         return len(rows)
+
+    def add_of_parity(self, found: list[Draft]) -> None:
+        """Take over what is wrong with parity; the next run that writes makes it anew, unless there is other damage."""
+        if found and self._options.mend and not any(draft.in_database for draft in self.drafts):
+            try:
+                distrust_parity(self._repository)
+            except IccStoreError as error:
+                self._monitor.note(f"damaged parity is left as it is: {error.message}")
+        self.drafts += found
 
     def _remember(self, snapshot: Snapshot | None, following: int | None) -> None:
         """Note what was checked, where that can be written."""

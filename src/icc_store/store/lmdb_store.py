@@ -33,7 +33,7 @@ from icc_store.store.lmdb_transaction import (
     commit_record,
 )
 from icc_store.store.locks import FileLock
-from icc_store.store.newest_blocks import NewestBlocks
+from icc_store.store.newest_blocks import Changes, NewestBlocks
 from icc_store.store.noted_write import NotedWrite
 from icc_store.store.protocol import Table
 from icc_store.store.writers import lowest_writer, writer_record
@@ -125,19 +125,20 @@ class LmdbStore:
                 previous = commit_of(stored).sequence if stored else 0
                 head = Head(previous + 1, uuid.uuid4().bytes)
                 txn.put(COMMIT_KEY, commit_record(head), db=meta)
-                noted = LmdbWrite(self, txn) if self.newest is None else NotedWrite(self, txn)
-                yield noted
+                write = LmdbWrite(self, txn) if self.newest is None else NotedWrite(self, txn)
+                yield write
+                changes = write.changes() if isinstance(write, NotedWrite) else None
             write_head(self._head_path, self._repository, head)
-            if self.newest is not None and isinstance(noted, NotedWrite):
-                self._note(self.newest, noted)
+            if self.newest is not None and changes is not None:
+                self._note(self.newest, changes)
 
-    def _note(self, newest: NewestBlocks, done: NotedWrite) -> None:
+    def _note(self, newest: NewestBlocks, changes: Changes) -> None:
         def between(start: int, end: int) -> Iterator[tuple[int, bytes]]:
             with self._begin(write=False) as txn:
                 yield from takewhile(lambda block: block[0] < end, LmdbRead(self, txn).blocks(start))
 
         try:
-            newest.note(done.appended, done.removed, between)
+            newest.note(changes, between)
         except OSError:
             pass  # the commit stands; that second copies are behind is seen by whoever looks after parity next
 

@@ -2,15 +2,17 @@
 
 Parity over all blocks is not made anew at each commit. What it does not cover yet is kept here a second time, appended
 after each commit under the same lock; so is the number of each block that goes, since parity knows of it. The state of
-the file stands in its first bytes and is written in place, like `head`. Each record has a checksum of its own, so a
-torn one is noticed, and found records do not depend on what stands before them.
+the file stands in its first bytes and is written in place, like `head`, once the records before its end are on the
+disk: so all that it names was there, and what stands beyond its end is nothing. A crash between a commit and its
+records is seen by the numbers in the state, which are then lower than those of the database.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +24,14 @@ from icc_store.store.locks import FileLock
 LOCK_NAME = "lock"
 
 _MAGIC = b"ICCNEW1\n"
-_STATE = struct.Struct("<8s16sQQQQQQ")
+_STATE = struct.Struct("<8s16sQQQQQQQQ")
 _START = 128
 _MARK = b"ICCN"
 _RECORD = struct.Struct("<4sIQ")
 _HEAD_SIZE = _RECORD.size + CHECKSUM_SIZE
+
+_MOST_TRIED = 8
+"""So many times the size of the file may be read in search of records behind a damaged one: marks can be anywhere."""
 
 Numbered = tuple[int, bytes]
 
@@ -46,16 +51,31 @@ class NewestState:
     removed: int = 0
     """The size of the blocks that were removed since parity was made."""
     end: int = _START
+    gone: int = 0
+    """How many blocks had ever been removed from the database when the last removal was noted."""
+    distrusted: int = 0
+    """1 when something of the parity was found damaged: all of it must be made anew."""
 
 
 @dataclass(frozen=True)
 class NewestContent:
     """What the file holds that is whole."""
 
-    copies: dict[int, bytes]
+    copies: Mapping[int, bytes]
+    """Blocks by their numbers, read when they are asked for."""
     removed: frozenset[int]
     damaged: bool
     """Whether something in it is not whole."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a commit did to the blocks: those it appended, and the sizes of those it removed, by their numbers."""
+
+    appended: list[Numbered]
+    removed: dict[int, int]
+    gone: int
+    """How many blocks have ever been removed, these included."""
 
 
 class NewestBlocks:
@@ -69,26 +89,25 @@ class NewestBlocks:
         """What the file says of itself; None where it cannot be read or does not make sense."""
         try:
             with self.path.open("rb") as file:
-                data = file.read(_STATE.size + CHECKSUM_SIZE)
+                return self._parse_state(file.read(_START))
         except OSError:
             return None
+
+    def _parse_state(self, data: bytes) -> NewestState | None:
         record = data[: _STATE.size]
-        if len(record) != _STATE.size or checksum(record) != data[_STATE.size :]:
+        if len(record) != _STATE.size or checksum(record) != data[_STATE.size : _STATE.size + CHECKSUM_SIZE]:
             return None
         magic, owner, *numbers = _STATE.unpack(record)
         return NewestState(*numbers) if magic == _MAGIC and owner == self._repository else None
 
-    def note(
-        self,
-        appended: list[Numbered],
-        removed: dict[int, int],
-        between: Callable[[int, int], Iterable[Numbered]],
-    ) -> None:
-        """Take over what a commit appended, and what it removed (numbers and sizes).
+    def note(self, changes: Changes, between: Callable[[int, int], Iterable[Numbered]]) -> None:
+        """Take over what a commit did.
 
         `between` reads blocks, from one number to before another, that an earlier commit could not note. Where second
-        copies would take more than their room, none is added any more: parity must be made anew.
+        copies would take more than their room, none is added any more: parity must be made anew. It must be as well
+        where an earlier removal was not noted; that shows in the state.
         """
+        appended, removed = changes.appended, changes.removed
         state = self.state()
         if state is None or not (appended or removed):
             return
@@ -97,6 +116,8 @@ class NewestBlocks:
             copies, last = self._fitting(state, appended, between)
             records += copies
             state = replace(state, last=last)
+        if state.gone + len(removed) == changes.gone:
+            state = replace(state, gone=changes.gone)
         going = sum(size for number, size in removed.items() if number <= state.covered)
         self._append(replace(state, removed=state.removed + going), records)
 
@@ -116,16 +137,21 @@ class NewestBlocks:
         return records + [_record(number, data) for number, data in appended], appended[-1][0]
 
     def _append(self, state: NewestState, records: list[bytes]) -> None:
-        data = b"".join(records)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            _write_all(descriptor, data, state.end)
-            _write_all(descriptor, self._state_bytes(replace(state, end=state.end + len(data))), 0)
-            os.fdatasync(
-                descriptor
-            )  # of both: a state that is on the disk before its records is found out by checksums
+            end = state.end
+            for record in records:
+                end += _write_all(descriptor, record, end)
+            os.fdatasync(descriptor)  # before the state that names them
+            self._write_state(descriptor, replace(state, end=end))
         finally:
             os.close(descriptor)
+
+    def distrust(self) -> None:
+        """Note that something of the parity is damaged, for the next run that writes."""
+        state = self.state()
+        if state is not None:
+            self._append(replace(state, distrusted=1), [])
 
     def begin(self, state: NewestState, copies: Iterable[Numbered], removed: Iterable[int]) -> None:
         """Make the file anew, with these second copies and removals, in the place of what was there."""
@@ -137,8 +163,7 @@ class NewestBlocks:
                 end += _write_all(descriptor, _record(number, b""), end)
             for number, data in copies:
                 end += _write_all(descriptor, _record(number, data), end)
-            _write_all(descriptor, self._state_bytes(replace(state, end=end)), 0)
-            os.fsync(descriptor)
+            self._write_state(descriptor, replace(state, end=end))
         finally:
             os.close(descriptor)
         temporary.rename(self.path)
@@ -153,26 +178,57 @@ class NewestBlocks:
     def content(self) -> NewestContent:
         """Everything in the file that its checksums prove. Records after a damaged one are found by their mark."""
         try:
-            data = self.path.read_bytes()
-        except OSError:
+            with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return self._content(data)
+        except (OSError, ValueError):  # an empty file cannot be mapped
             return NewestContent({}, frozenset(), damaged=True)
-        state = self.state()
-        copies: dict[int, bytes] = {}
+
+    def _content(self, data: mmap.mmap) -> NewestContent:
+        state = self._parse_state(data[:_START])
+        end = len(data) if state is None else min(state.end, len(data))
+        copies: dict[int, _Place] = {}
         removed: set[int] = set()
         read = 0
-        for number, record in _records(data):
-            read += _HEAD_SIZE + len(record)
-            if record:
-                copies[number] = record
+        for number, place in _records(data, end):
+            read += _HEAD_SIZE + place.size
+            if place.size:
+                copies[number] = place
             else:
                 removed.add(number)
-        return NewestContent(copies, frozenset(removed), damaged=state is None or state.end != _START + read)
+        damaged = state is None or state.end != _START + read
+        return NewestContent(_Copies(self.path, copies), frozenset(removed), damaged)
 
-    def _state_bytes(self, state: NewestState) -> bytes:
-        record = _STATE.pack(
-            _MAGIC, self._repository, state.permille, state.covered, state.last, state.room, state.removed, state.end
-        )
-        return record + checksum(record)
+    def _write_state(self, descriptor: int, state: NewestState) -> None:
+        numbers = (state.permille, state.covered, state.last, state.room, state.removed, state.end)
+        record = _STATE.pack(_MAGIC, self._repository, *numbers, state.gone, state.distrusted)
+        _write_all(descriptor, record + checksum(record), 0)
+        os.fdatasync(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    offset: int
+    size: int
+
+
+class _Copies(Mapping[int, bytes]):
+    """Blocks in a file, by their numbers: there may be more of them than memory has room for."""
+
+    def __init__(self, path: Path, places: Mapping[int, _Place]) -> None:
+        self._path = path
+        self._places = places
+
+    def __getitem__(self, number: int) -> bytes:
+        place = self._places[number]
+        with self._path.open("rb") as file:
+            file.seek(place.offset)
+            return file.read(place.size)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def _record(number: int, data: bytes) -> bytes:
@@ -180,18 +236,23 @@ def _record(number: int, data: bytes) -> bytes:
     return head + checksum(head, data) + data
 
 
-def _records(data: bytes) -> Iterator[Numbered]:
-    at = data.find(_MARK, _START)
-    while at >= 0:
-        head = data[at : at + _RECORD.size]
-        if len(head) == _RECORD.size:
+def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place]]:
+    """Numbers and places of what is whole before that offset."""
+    left = _MOST_TRIED * end
+    at = data.find(_MARK, _START, end)
+    while at >= 0 and left >= 0:
+        body = at + _HEAD_SIZE
+        if body <= end:
+            head = data[at : at + _RECORD.size]
             _, size, number = _RECORD.unpack(head)
-            body = data[at + _HEAD_SIZE : at + _HEAD_SIZE + size]
-            if checksum(head, body) == data[at + _RECORD.size : at + _HEAD_SIZE]:
-                yield number, body
-                at = data.find(_MARK, at + _HEAD_SIZE + size)
-                continue
-        at = data.find(_MARK, at + 1)
+            if body + size <= end:
+                left -= size
+                if checksum(head, data[body : body + size]) == data[at + _RECORD.size : body]:
+                    left += size
+                    yield number, _Place(body, size)
+                    at = data.find(_MARK, body + size, end)
+                    continue
+        at = data.find(_MARK, at + 1, end)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> int:

@@ -5,6 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from icc_store.store.lmdb_transaction import LmdbWrite, Tables
+from icc_store.store.newest_blocks import Changes
+from icc_store.store.protocol import ReadTransaction, Table
+
+_REMOVED_KEY = b"removed blocks"
+_NUMBER_SIZE = 8
+
+
+def ever_removed(txn: ReadTransaction) -> int:
+    """How many blocks were ever removed while second copies were kept."""
+    return int.from_bytes(txn.get(Table.META, _REMOVED_KEY) or b"")
 
 
 class NotedWrite(LmdbWrite):
@@ -12,18 +22,22 @@ class NotedWrite(LmdbWrite):
 
     def __init__(self, store: Tables, txn: Any) -> None:
         super().__init__(store, txn)
-        self.appended: list[tuple[int, bytes]] = []
-        self.removed: dict[int, int] = {}
-        """Sizes of the removed blocks by number."""
+        self._appended: list[tuple[int, bytes]] = []
+        self._removed: dict[int, int] = {}
 
     def append_block(self, data: bytes) -> int:
         number = super().append_block(data)
-        self.appended.append((number, data))
+        self._appended.append((number, data))
         return number
 
     def delete_block(self, number: int) -> bool:
         size = len(self.block(number) or b"")
         gone = super().delete_block(number)
         if gone:
-            self.removed[number] = size
+            self._removed[number] = size
+            self.put(Table.META, _REMOVED_KEY, (ever_removed(self) + 1).to_bytes(_NUMBER_SIZE))
         return gone
+
+    def changes(self) -> Changes:
+        """What was done so far. To be asked for before the commit: afterwards nothing can be read."""
+        return Changes(self._appended, self._removed, ever_removed(self))

@@ -27,6 +27,7 @@ DOCUMENT = {
     "removed": "blocks in the sums that are no longer in the database",
     "sums": "how many sums there are, 4,096 bytes each",
     "damaged_sums": "how many of them are damaged",
+    "damaged_lists": "how many pages of their lists are damaged, of which half would be enough",
     "unreadable": "names of parity files that are too damaged to be of use",
     "size": "bytes of all parity files",
 }
@@ -77,7 +78,7 @@ def command(context: Context, what: str) -> None:
 
 
 def _document(found: ParityStatus) -> Document:
-    counts = ("groups", "covered", "copied", "uncovered", "removed", "sums", "damaged_sums", "size")
+    counts = ("groups", "covered", "copied", "uncovered", "removed", "sums", "damaged_sums", "damaged_lists", "size")
     document: Document = {"on": True, "share": found.permille / 1000, "unreadable": list(found.unreadable)}
     return document | {name: getattr(found, name) for name in counts}
 
@@ -97,5 +98,7 @@ def _lines(found: ParityStatus | None) -> Iterator[str]:
         yield f"{plural(found.uncovered, 'block')} not covered yet"
     if found.damaged_sums:
         yield f"{plural(found.damaged_sums, 'sum')} damaged"
+    if found.damaged_lists:
+        yield f"{plural(found.damaged_lists, 'page')} of lists damaged"
     for name in found.unreadable:
         yield f"damaged: {name}"
