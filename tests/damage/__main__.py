@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from tests.damage.flips import flip_each, positions
@@ -52,6 +53,31 @@ def flip_at_once(stage: Stage, folder: Path, places: Sequence[tuple[str, int]]) 
     return came_to, wrong
 
 
+def harm_share(
+    stage: Stage, folder: Path, chance: random.Random, flips: int, share: int, number: int
+) -> dict[str, Outcome]:
+    """One of so many shares of all other damage. What is wrong is told as it comes, since all of it takes hours."""
+    folder.mkdir()
+    os.chdir(folder)
+    chosen = islice(harms(stage, chance, flips=flips), share, None, number)
+    return run(stage, folder, chosen, tell=lambda wrong: print(wrong, file=sys.stderr, flush=True))
+
+
+def harm_at_once(stage: Stage, folder: Path, seed: int, flips: int) -> dict[str, Outcome]:
+    """All other damage, on every processor. Returns what came of each kind."""
+    number = len(os.sched_getaffinity(0))
+    outcomes: dict[str, Outcome] = {}
+    with ProcessPoolExecutor(number) as pool:
+        shares = [
+            pool.submit(harm_share, stage, folder / f"harms{share}", random.Random(seed), flips, share, number)
+            for share in range(number)
+        ]
+        for done in shares:
+            for kind, one in done.result().items():
+                outcomes.setdefault(kind, Outcome()).add(one)
+    return outcomes
+
+
 def main() -> int:
     """Run it. Returns 1 when anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.damage", description="damage a repository in every way")
@@ -64,7 +90,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as scratch:
         folder = Path(scratch)
         stage = make_stage(folder)
-        os.chdir(folder)
         places = positions(stage)[:: options.every]
         came_to, wrong = flip_at_once(stage, folder, places)
         print(
@@ -73,14 +98,11 @@ def main() -> int:
         )
         for each in wrong:
             print(each, file=sys.stderr, flush=True)
-        chosen = harms(stage, random.Random(options.seed), flips=options.flips)
-        outcomes = run(stage, folder, chosen)
+        outcomes = harm_at_once(stage, folder, options.seed, options.flips)
     print(f"{'damage':32} {'times':>5} {'commands':>8} {'wrong':>5}  what came back")
     for kind, one in outcomes.items():
         print(line(kind, one))
         wrong += one.wrong
-        for each in one.wrong:
-            print(each, file=sys.stderr)
     total = len(places) + sum(one.harms for one in outcomes.values())
     print(f"{total:,} damages, {len(wrong)} wrong, {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0

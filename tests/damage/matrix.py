@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,9 +36,19 @@ class Outcome:
     """Files that came back by salvage."""
     wrong: list[str] = field(default_factory=list)
 
+    def add(self, other: Outcome) -> None:
+        """Count what another has counted as well."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
-def run(stage: Stage, folder: Path, chosen: Iterable[Harm]) -> dict[str, Outcome]:
-    """Try each damage in `folder`, which must be the current directory. Returns what came of each kind."""
+
+def run(
+    stage: Stage, folder: Path, chosen: Iterable[Harm], *, tell: Callable[[str], None] = lambda _wrong: None
+) -> dict[str, Outcome]:
+    """Try each damage in `folder`, which must be the current directory. Returns what came of each kind.
+
+    What is wrong is told at once as well.
+    """
     outcomes: dict[str, Outcome] = {}
     fill(folder / "source", stage.source)
     for harm in chosen:
@@ -58,6 +68,7 @@ def run(stage: Stage, folder: Path, chosen: Iterable[Harm]) -> dict[str, Outcome
             recovery = recover(stage, folder)
         except AssertionError as error:
             outcome.wrong.append(f"{harm.kind}, {harm.name}: {error}")
+            tell(outcome.wrong[-1])
             continue
         outcome.repairs[recovery.repair] += 1
         outcome.salvages[recovery.salvage] += 1

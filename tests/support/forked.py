@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from icc_store.cli import main
@@ -35,6 +36,7 @@ def forked(arguments: Sequence[object], environ: Mapping[str, str], scratch: Pat
     child = os.fork()
     if child == 0:
         try:
+            os.setsid()
             faulthandler.disable()  # a crash is what the tests of damage expect of some children
             signal.alarm(_SECONDS)
             for number, path in ((1, out), (2, err)):
@@ -46,5 +48,7 @@ def forked(arguments: Sequence[object], environ: Mapping[str, str], scratch: Pat
         finally:
             os._exit(_BROKEN)
     _, status = os.waitpid(child, 0)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # what it started, if the alarm ended it
     code = os.waitstatus_to_exitcode(status)
     return Done(code, out.read_text("utf-8", "replace"), err.read_text("utf-8", "replace"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -70,7 +70,7 @@ class BlockCheck:
         with ThreadPoolExecutor(self._threads, thread_name_prefix="verify") as pool:
             jobs: deque[Future[BlockReport]] = deque()
             waiting = 0
-            for number, data in self._read(start, end):
+            for number, data in self._read(start, end, rows):
                 jobs.append(pool.submit(self._check, number, data))
                 waiting += len(data)
                 while waiting > _AHEAD or len(jobs) > 16 * self._threads:
@@ -82,8 +82,8 @@ class BlockCheck:
         if rows.damaged:
             self.drafts.append(Draft(Severity.DAMAGE, f"the index is damaged: {rows.damaged}", in_database=True))
 
-    def _read(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
-        """All blocks of the range. Where LMDB cannot go on, each number is asked for by itself."""
+    def _read(self, start: int, end: int, rows: RowsByBlock) -> Iterator[tuple[int, bytes]]:
+        """All blocks of the range. Where LMDB cannot go on, each that the index speaks of is asked for by itself."""
         objects = self._repository.objects
         try:
             while start < end:
@@ -103,11 +103,11 @@ class BlockCheck:
             objects.renew()
             what = f"the table of blocks is damaged at block {start}: {reason(error)}"
             self.drafts.append(Draft(Severity.DAMAGE, what, in_database=True))
-            yield from self._read_one_by_one(start, end)
+            yield from self._read_one_by_one(rows.numbers(start))
 
-    def _read_one_by_one(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    def _read_one_by_one(self, numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
         objects = self._repository.objects
-        for number in range(start, end):
+        for number in numbers:
             try:
                 data = objects.transaction.block(number)
             except Exception:  # noqa: BLE001 - the same page again

@@ -42,6 +42,10 @@ class RowsByBlock:
                 piece[number % _PIECE] += 1
         self._end = min(end, (max(self._counts, default=-1) + 1) * _PIECE)
 
+    def numbers(self, start: int) -> Iterator[int]:
+        """The blocks from this number on into which there are rows."""
+        return (number for number, _ in self._counted(start))
+
     def take(self, number: int) -> list[bytes]:
         """The rows into a block; not to be had a second time. Numbers rise from call to call."""
         while number >= self._next and self._next < self._end:
