@@ -22,12 +22,16 @@ STDERR_TAIL = 2_000
 
 @dataclass(frozen=True)
 class Command:
-    """A program to run: arguments, environment (complete, not additions), where stdout goes."""
+    """A program to run: arguments, environment (complete, not additions), where stdout goes.
+
+    `warnings` are exit statuses by which the program says that it did the work and noticed something on the way.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str]
     cwd: Path | None = None
     stdout: Path | None = None
+    warnings: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def run(command: Command, *, sample_memory: bool = True, limit: float = 7_200) -
         peak = sampler.stop() if sampler else 0
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - STDERR_TAIL))
         tail = errors.read().decode(errors="replace")
-    return Measurement(wall, usage.ru_utime + usage.ru_stime, peak, process.returncode, tail)
+    status = 0 if process.returncode in command.warnings else process.returncode
+    return Measurement(wall, usage.ru_utime + usage.ru_stime, peak, status, tail)
 
 
 def run_all(commands: Sequence[Command], *, sample_memory: bool = True) -> Measurement:

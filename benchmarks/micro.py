@@ -8,34 +8,24 @@ import argparse
 import os
 import pstats
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from benchmarks import floors
 from benchmarks.corpora import memory
-from benchmarks.measure import Command, run, run_all
+from benchmarks.floors import Floors
+from benchmarks.measure import run_all
 from benchmarks.peers.icc_store import IccStore
 from benchmarks.peers.protocol import Steps
 from benchmarks.plan import SEED
-from benchmarks.report import table
+from benchmarks.report import seconds, table
+from benchmarks.results import FloorSample
 from benchmarks.scenarios.contest import warm
 from benchmarks.scenarios.memory import day_zero
 from benchmarks.workspace import Workspace, copy_tree, default_directory
 
 PROFILES = ("first", "unchanged", "day", "restore", "verify", "list")
 _SHOWN = 35
-
-_COMPILED = {
-    "walk + stat, find": 'find "$1" -size -1c',
-    "+ read, tar": 'tar -C "$1" -cf - . | cat > /dev/null',
-    "+ BLAKE3, b3sum": 'find "$1" -type f -print0 | xargs -0 b3sum --num-threads 1',
-    "+ zstd 3, tar": 'tar -C "$1" -cf - . | zstd -3 -q > /dev/null',
-    "create + write + times, cp": 'cp -a "$1" "$2"',
-}
-"""Shell scripts that get the memory and a missing directory as arguments."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,45 +51,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _floors(workspace: Workspace, source: Path, repeat: int) -> str:
-    python: dict[str, Callable[[], None]] = {
-        "walk + stat, os.scandir": partial(floors.walk_scandir, source),
-        "walk + stat, os.listdir on descriptors": partial(floors.walk_descriptors, source),
-        "+ read": partial(floors.read_all, source),
-        "+ BLAKE3": partial(floors.read_and_hash, source),
-        "+ zstd 3 in 1 MiB blocks, 1 thread": partial(floors.read_hash_compress, source, threads=1),
-        "+ zstd 3 in 1 MiB blocks, 2 threads": partial(floors.read_hash_compress, source, threads=2),
-        "create + write + times": partial(_create, workspace, source),
-    }
-    rows = [[f"Python: {name}", _best(step, repeat)] for name, step in python.items()]
-    rows += [
-        [f"C: {name}", _best(partial(_shell, workspace, source, text), repeat)] for name, text in _COMPILED.items()
-    ]
+    """Return a table of the floors, the best of `repeat` runs of each."""
+    columns = []
+    for compiled in (True, False):
+        floors = Floors(workspace, compiled=compiled)
+        columns.append([sample for run in range(repeat) for sample in floors.measure(source, run)])
+    steps = dict.fromkeys(sample.step for sample in columns[0])
+    rows = [[step, *(text for column in columns for text in _best(column, step))] for step in steps]
     files = sum(len(names) for _, _, names in os.walk(source))
-    return table([f"floor, {files:,} files", "best wall"], rows)
+    return table([f"floor, {files:,} files", "C wall", "C CPU", "Python wall", "Python CPU"], rows)
 
 
-def _best(step: Callable[[], None], repeat: int) -> str:
-    times = []
-    for _ in range(repeat):
-        os.sync()
-        begun = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begun)
-    return f"{min(times) * 1000:.1f} ms"
-
-
-def _create(workspace: Workspace, source: Path) -> None:
-    target = workspace.fresh("created")
-    floors.create_all(source, target / "tree")
-    workspace.discard(target)
-
-
-def _shell(workspace: Workspace, source: Path, script: str) -> None:
-    target = workspace.fresh("created")
-    done = run(Command(["sh", "-c", script, "sh", str(source), str(target / "tree")], os.environ), sample_memory=False)
-    workspace.discard(target)
-    if not done.ok:
-        raise RuntimeError(f"{script}: {done.stderr}")
+def _best(samples: Sequence[FloorSample], step: str) -> list[str]:
+    own = [sample for sample in samples if sample.step == step]
+    return [seconds(min(sample.wall for sample in own)), seconds(min(sample.cpu for sample in own))]
 
 
 def _profile(workspace: Workspace, original: Path, operation: str, sort: str) -> None:

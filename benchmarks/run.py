@@ -17,6 +17,8 @@ from benchmarks.scenarios import Contest, Scenario, scenarios
 from benchmarks.workspace import Workspace, default_directory
 
 RESULTS = Path(__file__).parent / "results"
+ROOM = 30 << 30
+"""What a scenario may need below the working directory."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -28,6 +30,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--days", type=int, metavar="N", help="days of the growth scenario")
     parser.add_argument("--runs", type=int, metavar="N", help="repetitions")
     names = ", ".join(PEERS)
+    parser.add_argument("--minutes", type=float, metavar="N", help="of each scenario; it leaves out what it can then")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=DEFAULT_PEERS, metavar="PEER", help=names)
     parser.add_argument("--work", type=Path, default=default_directory(), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where JSON and tables go")
@@ -40,7 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     os.umask(0o022)
     workspace = Workspace(options.work.absolute())
-    chosen = plan.choose(quick=options.quick, entities=options.entities, days=options.days, runs=options.runs)
+    chosen = plan.choose(
+        quick=options.quick,
+        entities=options.entities,
+        days=options.days,
+        runs=options.runs,
+        minutes=options.minutes,
+    )
     suffix = "-quick" if options.quick else ""
     selected = _selected(chosen, options.only)
     installed = [name for name in options.peers if not make_peer(name, workspace.root).missing()]
@@ -50,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = []
     try:
         for name, scenario in selected.items():
+            _make_room(workspace)
             result = _run(name, scenario, chosen, installed, workspace)
             result.write(options.results / f"{datetime.now(UTC):%Y-%m-%d}-{facts['commit']}-{name}{suffix}.json", facts)
             results.append(result)
@@ -75,7 +85,7 @@ def _run(
 ) -> ScenarioResult:
     facts: dict[str, Any] = {"plan": asdict(chosen), "started": datetime.now(UTC).isoformat(timespec="seconds")}
     result = ScenarioResult(name, facts)
-    scenario(Contest(result, peers, workspace, _tell), chosen)
+    scenario(Contest(result, peers, workspace, _tell, seconds=chosen.seconds), chosen)
     return result
 
 
@@ -86,6 +96,13 @@ def _rest(workspace: Workspace, *, wait: bool) -> None:
         time.sleep(seconds)
     elif seconds:
         _tell("files were deleted lately: creating files is slower for the next minutes, restores most of all")
+
+
+def _make_room(workspace: Workspace) -> None:
+    """Delete what earlier scenarios left, where the next one may need the room, and wait until that has no effect."""
+    if workspace.free_bytes() < ROOM:
+        _tell(f"less than {ROOM >> 30} GiB are free: deleting what earlier scenarios left")
+        _rest(workspace, wait=True)
 
 
 def _tell(text: str) -> None:

@@ -1,128 +1,164 @@
-"""What icc-store is to reach, as ratios to other programs in the same run."""
+"""What icc-store is to reach: what it must, and what would be more than that."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from benchmarks.peers import OURS, REFERENCES
+from benchmarks import floors
+from benchmarks import measures as m
+from benchmarks.measures import Measure
 from benchmarks.results import ScenarioResult
-from benchmarks.scenarios.growth import LAST_DAY, OPTIMIZED
-from benchmarks.scenarios.memory import FIRST, RESTORE, UNCHANGED
+from benchmarks.scenarios.binary import EDITED
+from benchmarks.scenarios.growth import GC, LAST, ONE_OLD, OPTIMIZED
+from benchmarks.scenarios.memory import DAY, DIFF, FIRST, HELP, LIST, ONE_FILE, RESTORE, UNCHANGED, VERIFY
+from benchmarks.scenarios.scale import SNAPSHOT
 
+FASTER_OF = "the faster of restic and borg"
 STATED_FOR = 100_000
-"""The number of entities that targets are stated for."""
+"""The entities of the memory that targets are stated for, where they say nothing else."""
+
+_MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure to reach in the scenarios whose name begins with `family`: at least or at most so much.
+
+    `must` or `stretch` is None where only the other one is stated.
+    """
+
+    family: str
+    text: str
+    measure: Measure
+    must: float | None
+    stretch: float | None
+    at_least: bool
+    show: Callable[[float], str]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target with what was measured; `met` is None where it could not be judged."""
+    """A target, and what was measured in the largest scenario that it is about; None where nothing was."""
 
-    target: str
-    measured: str
-    met: bool | None
-
-
-class Target(Protocol):
-    """One figure to reach in the scenarios whose name begins with `family`."""
+    target: Target
+    scenario: str
+    measured: float | None
 
     @property
-    def family(self) -> str: ...
+    def met(self) -> bool | None:
+        """Whether what must be reached was, or where nothing must, what would be more; None: not measured."""
+        bound = self.target.must if self.target.must is not None else self.target.stretch
+        return None if self.measured is None or bound is None else self._reaches(bound)
 
-    def judge(self, result: ScenarioResult) -> Verdict:
-        """Compare one scenario's figures with the target."""
+    @property
+    def words(self) -> str:
+        """Say what was reached, and by how much it was missed or surpassed."""
+        if self.measured is None:
+            return "not measured"
+        must, stretch = self.target.must, self.target.stretch
+        if stretch is not None and self._reaches(stretch):
+            return f"stretch, {self._distance(stretch)} to spare"
+        if must is None and stretch is not None:
+            return f"stretch missed by {self._distance(stretch)}"
+        if must is None:
+            return "no bound"
+        if not self._reaches(must):
+            return f"**missed by {self._distance(must)}**"
+        return f"met, {self._distance(must)} to spare"
 
+    def _reaches(self, bound: float) -> bool:
+        measured = self.measured or 0.0
+        return measured >= bound if self.target.at_least else measured <= bound
 
-@dataclass(frozen=True)
-class Faster:
-    """At least `ratio` times as fast as the faster of the reference peers."""
-
-    family: str
-    operation: str
-    ratio: float
-
-    def judge(self, result: ScenarioResult) -> Verdict:
-        text = f"{self.operation} at least {self.ratio:g}x as fast as the faster of {' and '.join(REFERENCES)}"
-        found = speed_ratio(result, self.operation, OURS)
-        return Verdict(text, _times(found), None if found is None else found >= self.ratio)
-
-
-@dataclass(frozen=True)
-class Smaller:
-    """At most `ratio` of another peer's repository at one moment."""
-
-    family: str
-    peer: str
-    moment: str
-    ratio: float
-
-    def judge(self, result: ScenarioResult) -> Verdict:
-        ours, theirs = (result.size(self.moment, peer) for peer in (OURS, self.peer))
-        found = ours / theirs if ours is not None and theirs else None
-        text = f"repository {self.moment} at most {self.ratio:g}x that of {self.peer}"
-        return Verdict(text, _times(found), None if found is None else found <= self.ratio)
+    def _distance(self, bound: float) -> str:
+        return f"{abs((self.measured or 0.0) / bound - 1):.0%}"
 
 
-@dataclass(frozen=True)
-class PeakMemory:
-    """Private memory under `limit` bytes in every operation."""
-
-    family: str
-    limit: int
-
-    def judge(self, result: ScenarioResult) -> Verdict:
-        peaks = {operation: result.peak_memory(operation, OURS) for operation in result.operations()}
-        known = {operation: peak for operation, peak in peaks.items() if peak is not None}
-        text = f"peak memory under {self.limit >> 20} MB"
-        if not known:
-            return Verdict(text, "-", None)
-        worst = max(known, key=known.__getitem__)
-        return Verdict(text, f"{known[worst] / 2**20:.0f} MB ({worst})", known[worst] < self.limit)
+def times(ratio: float) -> str:
+    """Show a ratio."""
+    return f"{ratio:.2f}x" if ratio < 10 else f"{ratio:.0f}x"
 
 
-@dataclass(frozen=True)
-class Within:
-    """Wall time under `limit` seconds."""
+def milliseconds(seconds: float) -> str:
+    """Show a short time."""
+    return f"{seconds * 1000:.0f} ms"
 
-    family: str
-    operation: str
-    limit: float
 
-    def judge(self, result: ScenarioResult) -> Verdict:
-        found = result.wall(self.operation, OURS)
-        text = f"{self.operation} under {self.limit * 1000:.0f} ms"
-        if found is None:
-            return Verdict(text, "-", None)
-        return Verdict(text, f"{found * 1000:.0f} ms", found < self.limit)
+def megabytes(size: float) -> str:
+    """Show a size."""
+    return f"{size / _MB:.0f} MB"
 
+
+def _fast(family: str, operation: str, must: float, stretch: float | None, text: str = "") -> Target:
+    return Target(
+        family, f"{text or operation}: times as fast", m.faster(operation), must, stretch, at_least=True, show=times
+    )
+
+
+def _low(
+    family: str,
+    text: str,
+    measure: Measure,
+    must: float | None,
+    stretch: float | None,
+    *,
+    show: Callable[[float], str] = times,
+) -> Target:
+    return Target(family, text, measure, must, stretch, at_least=False, show=show)
+
+
+_AGGRESSIVE = "`git gc --aggressive`"
+_OPTIMIZE = "`icc-store optimize`"
+_MANY = 1_000_000
 
 TARGETS: Sequence[Target] = (
-    Faster("memory", FIRST, 2.0),
-    Faster("memory", UNCHANGED, 5.0),
-    Faster("memory", RESTORE, 1.5),
-    PeakMemory("memory", 150 << 20),
-    PeakMemory("growth", 150 << 20),
-    Smaller("growth", "restic", LAST_DAY, 0.3),
-    Smaller("growth", "git", OPTIMIZED, 0.8),
-    Within("startup", UNCHANGED, 0.120),
+    _fast("memory", FIRST, 2.5, 4),
+    _low("memory", f"{FIRST}: CPU, of that of the floor", m.cpu_of_floor(FIRST, floors.COMPRESS), None, 2),
+    _fast("memory", UNCHANGED, 6, 10),
+    _low("memory", f"{UNCHANGED}: of a bare walk and stat in C", m.wall_of_floor(UNCHANGED, floors.WALK), None, 3),
+    _fast("memory", DAY, 5, 8),
+    _fast("memory", RESTORE, 2.5, None),
+    Target("memory", f"{RESTORE}: times as fast as `git checkout`", m.faster(RESTORE, "git"), 1, None, True, times),
+    _low("memory", f"{RESTORE}: of the create and write floor", m.wall_of_floor(RESTORE, floors.CREATE), None, 1.3),
+    _fast("memory", ONE_FILE, 5, 10, "one file of the newest snapshot"),
+    _fast("growth", ONE_OLD, 5, 10, "one file of the 30th snapshot back"),
+    _fast("memory", VERIFY, 4, None),
+    Target("memory", f"{VERIFY}: times as fast as `git fsck`", m.faster(VERIFY, "git"), None, 1, True, times),
+    _fast("growth", GC, 4, 10, "gc from 30 to 10 snapshots"),
+    _fast("memory", LIST, 4, 10),
+    _fast("memory", DIFF, 8, 20, "diff of two snapshots"),
+    _fast("binary", FIRST, 1.8, 3),
+    _fast("binary", EDITED, 3, 6),
+    _low("growth", f"size after 30 days, of {_AGGRESSIVE}", m.size(LAST, "git", OPTIMIZED), 0.7, 0.55),
+    _low("growth", "size after 30 days, of restic", m.size(LAST, "restic"), 0.15, None),
+    _low("growth", f"size after 30 days and {_OPTIMIZE}, of {_AGGRESSIVE}", m.size(OPTIMIZED, "git"), 0.5, 0.4),
+    _low("history", f"size after 60 states, of {_AGGRESSIVE}", m.size(LAST, "git", OPTIMIZED), 1, 0.8),
+    _low("history", f"size after 60 states and {_OPTIMIZE}, of {_AGGRESSIVE}", m.size(OPTIMIZED, "git"), 0.8, 0.5),
+    _low("memory", "peak memory", m.peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
+    _low("many-files", "peak memory, 1,000,000 files", m.peak_memory_at(_MANY), 150 * _MB, 60 * _MB, show=megabytes),
+    _low("many-snapshots", "peak memory in the end, of that at first", m.memory_of_first(SNAPSHOT), 1.1, None),
+    _low("startup", UNCHANGED, m.wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
+    _low("startup", f"`icc-store {HELP}`", m.wall(HELP), 0.060, 0.040, show=milliseconds),
+    _low("many-snapshots", "time of a snapshot in the end, of that at first", m.last_of_first(SNAPSHOT), 1.1, None),
+    _low("many-files", "first snapshot of 1,000,000 files, of linear", m.linear(FIRST, 100_000, _MANY), 1.3, None),
 )
 
 
-def speed_ratio(result: ScenarioResult, operation: str, peer: str) -> float | None:
-    """Return how many times as fast `peer` was as the faster reference peer."""
-    own = result.wall(operation, peer)
-    others = [wall for wall in (result.wall(operation, other) for other in REFERENCES) if wall is not None]
-    return min(others) / own if own and others else None
+def verdicts(results: Iterable[ScenarioResult]) -> list[Verdict]:
+    """Judge every target, each on the largest scenario that it is about."""
+    known = sorted(results, key=lambda result: _number(result.scenario), reverse=True)
+    return [_judge(target, known) for target in TARGETS]
 
 
-def verdicts(results: Iterable[ScenarioResult]) -> list[tuple[str, Verdict]]:
-    """Judge every target on every scenario it is about; return them with the scenario's name."""
-    return [
-        (result.scenario, target.judge(result))
-        for result in results
-        for target in TARGETS
-        if result.scenario.startswith(target.family)
-    ]
+def _judge(target: Target, results: Iterable[ScenarioResult]) -> Verdict:
+    for result in results:
+        if result.scenario.startswith(target.family):
+            measured = target.measure(result)
+            if measured is not None:
+                return Verdict(target, result.scenario, measured)
+    return Verdict(target, target.family, None)
 
 
-def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}x"
+def _number(scenario: str) -> int:
+    found = re.search(r"\d+$", scenario)
+    return int(found[0]) if found else 0

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 SETTLE_SECONDS = 2.1
@@ -13,6 +14,9 @@ SETTLE_SECONDS = 2.1
 
 INODE_REST_SECONDS = 360
 """How long ext4 passes over the inodes of deleted files, which makes creating files many times slower."""
+
+FEW_FILES = 500
+"""So many inodes may be freed while something is measured."""
 
 
 def default_directory() -> Path:
@@ -62,9 +66,17 @@ class Workspace:
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.root))
 
     def discard(self, tree: Path) -> None:
-        """Put a tree out of the way, to be deleted by `empty`."""
-        if os.path.lexists(tree):
+        """Delete a tree of few files; put a larger one out of the way, to be deleted by `empty`."""
+        if not os.path.lexists(tree):
+            return
+        if _has_few_files(tree):
+            shutil.rmtree(tree)
+        else:
             tree.rename(Path(tempfile.mkdtemp(dir=self._discarded)) / tree.name)
+
+    def free_bytes(self) -> int:
+        """Return how much room the file system has left."""
+        return shutil.disk_usage(self.root).free
 
     def empty(self) -> None:
         """Delete what was discarded."""
@@ -72,6 +84,11 @@ class Workspace:
             shutil.rmtree(self._discarded)
             self._discarded.mkdir()
             self._stamp.touch()
+
+
+def _has_few_files(tree: Path) -> bool:
+    names = (name for _, folders, files in os.walk(tree) for name in (*folders, *files))
+    return sum(1 for _ in islice(names, FEW_FILES)) < FEW_FILES
 
 
 def copy_tree(source: Path, target: Path) -> None:

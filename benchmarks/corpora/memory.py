@@ -79,6 +79,16 @@ def advance_day(target: Path, day: int, seed: int) -> DayChanges:
     return changes
 
 
+def use(target: Path, step: int, seed: int, entities: int = 20) -> list[str]:
+    """Count one use of each of some entities, and change nothing else; return their paths."""
+    rng = random.Random(f"use {step} {seed}")
+    now = DAY_ZERO + timedelta(hours=step)
+    memory = _Memory(target, indexes.load_catalogue(target), rng, seed, now)
+    used = [memory.bump(identity) for identity in rng.sample(list(memory.catalogue), entities)]
+    memory.files.finish()
+    return used
+
+
 class _Memory:
     """A memory on disk with its catalogue, and the operations that an agent does to it."""
 

@@ -12,11 +12,13 @@ from benchmarks.peers.tar import TarGzip, TarZstd
 PEERS: dict[str, type[Peer]] = {
     peer.name: peer for peer in (IccStore, Restic, Borg, BorgEncrypted, Git, TarZstd, TarGzip)
 }
-DEFAULT_PEERS = ("icc-store", "restic", "borg", "git", "tar-zstd")
+DEFAULT_PEERS = tuple(PEERS)
+ANCHORS = ("borg-encrypted", "tar-zstd", "tar-gzip")
+"""Programs that no target is stated against: one run of a scenario says enough of them."""
 
 OURS = "icc-store"
 REFERENCES = ("restic", "borg")
-"""The programs a target is stated against: the faster of these."""
+"""The programs that targets are stated against: the faster of these."""
 
 
 def make_peer(name: str, home: Path) -> Peer:
@@ -24,4 +26,4 @@ def make_peer(name: str, home: Path) -> Peer:
     return PEERS[name](home)
 
 
-__all__ = ["DEFAULT_PEERS", "OURS", "PEERS", "REFERENCES", "Peer", "make_peer"]
+__all__ = ["ANCHORS", "DEFAULT_PEERS", "OURS", "PEERS", "REFERENCES", "Peer", "make_peer"]

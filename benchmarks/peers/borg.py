@@ -4,6 +4,8 @@ from pathlib import Path
 
 from benchmarks.peers.protocol import Peer, Steps
 
+_CHANGED_WHILE_READ = frozenset((1,))
+
 
 class Borg(Peer):
     """Without encryption. Labels are archive names."""
@@ -26,7 +28,7 @@ class Borg(Peer):
 
     def snapshot(self, source: Path, label: str) -> Steps:
         self.labels.append(label)
-        return [self.command("borg", "create", f"::{label}", ".", cwd=source)]
+        return [self.command("borg", "create", f"::{label}", ".", cwd=source, warnings=_CHANGED_WHILE_READ)]
 
     def restore(self, target: Path) -> Steps:
         return [self.command("borg", "extract", f"::{self.labels[-1]}", cwd=target)]

@@ -1,6 +1,7 @@
 """git as a backup program: everything added and committed, also what is unchanged."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.compare import Fidelity
@@ -57,7 +58,7 @@ class Git(Peer):
         # An index of its own: the one used for adding must keep what it knows about the source.
         index = self.home / f"restore-index-{next(self._restores)}"
         checkout = self._in_tree(target, "checkout", "--quiet", "--force", "HEAD", "--", ".")
-        return [Command(checkout.argv, {**checkout.env, "GIT_INDEX_FILE": str(index)}, target)]
+        return [replace(checkout, env={**checkout.env, "GIT_INDEX_FILE": str(index)})]
 
     def one_file(self, label: str, path: str, output: Path) -> Steps:
         revision = self._revision(label)

@@ -57,7 +57,7 @@ class IccStore(Peer):
         return [self._icc("gc", "--keep-last", str(keep), "--now")]
 
     def optimize(self) -> Steps:
-        return [self._icc("gc", "--keep-last", "1000000", "--compact")]
+        return [self._icc("optimize", "--compact")]
 
     def _icc(self, *argv: str | Path, stdout: Path | None = None) -> Command:
         return self.command(self.program, "--repo", self.repository, *argv, stdout=stdout)

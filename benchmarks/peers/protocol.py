@@ -59,9 +59,15 @@ class Peer(ABC):
             "TZ": "UTC",
         }
 
-    def command(self, *argv: str | Path, cwd: Path | None = None, stdout: Path | None = None) -> Command:
+    def command(
+        self,
+        *argv: str | Path,
+        cwd: Path | None = None,
+        stdout: Path | None = None,
+        warnings: frozenset[int] = frozenset(),
+    ) -> Command:
         """Return one command in this peer's environment."""
-        return Command([str(word) for word in argv], self.environment(), cwd or self.home, stdout)
+        return Command([str(word) for word in argv], self.environment(), cwd or self.home, stdout, warnings)
 
     def size(self) -> Size:
         """Measure the repository, without caches kept elsewhere."""
@@ -86,6 +92,10 @@ class Peer(ABC):
     @abstractmethod
     def verify(self) -> Steps:
         """Read and check all data."""
+
+    def help(self) -> Steps:
+        """Start, say what there is, and end."""
+        return [self.command(self.program, "--help")]
 
     def diff(self, older: str, newer: str) -> Steps:
         """Compare two snapshots."""

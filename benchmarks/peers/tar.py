@@ -1,9 +1,13 @@
 """One compressed tar archive per snapshot: no deduplication, so the anchor for speed and for growth."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.measure import Command
 from benchmarks.peers.protocol import Peer, Steps
+
+_CHANGED_WHILE_READ = frozenset((1,))
 
 
 class _Tar(Peer):
@@ -11,12 +15,16 @@ class _Tar(Peer):
     compressor: tuple[str, ...]
     suffix: str
 
+    def missing(self) -> bool:
+        return super().missing() or shutil.which(self.compressor[0]) is None
+
     def init(self) -> Steps:
         return [self.command("mkdir", "-p", self.repository)]
 
     def snapshot(self, source: Path, label: str) -> Steps:
         self.labels.append(label)
-        return [self._tar("--create", "--format=posix", "--file", self._archive(label), ".", cwd=source)]
+        create = self._tar("--create", "--format=posix", "--file", self._archive(label), ".", cwd=source)
+        return [replace(create, warnings=_CHANGED_WHILE_READ)]
 
     def restore(self, target: Path) -> Steps:
         archive = self._archive(self.labels[-1])

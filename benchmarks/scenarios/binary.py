@@ -7,7 +7,7 @@ from benchmarks.corpora import binary as corpus
 from benchmarks.plan import SEED, Plan
 from benchmarks.scenarios.contest import Contest, warm
 from benchmarks.scenarios.memory import FIRST, RESTORE
-from benchmarks.workspace import copy_tree
+from benchmarks.workspace import copy_tree, settle
 
 EDITED = "edited copy"
 
@@ -17,12 +17,13 @@ def binary(contest: Contest, plan: Plan) -> None:
     size, edits = plan.binary_bytes, plan.binary_edits
     original = contest.workspace.cached(f"binary-{size}", partial(_original, size=size))
     edited = contest.workspace.cached(f"binary-{size}-{edits}", partial(_edited, original=original, edits=edits))
-    for run in range(1, plan.big_runs + 1):
+    for run in contest.runs(plan.big_runs):
         with contest.run(run) as source:
             copy_tree(original, source)
-            warm(source)
+            settle()
             contest.snapshot(FIRST, source, "original")
             contest.sizes("after the first snapshot")
+            contest.floors(source)
             contest.workspace.discard(source)
             copy_tree(edited, source)
             expected = warm(source)

@@ -1,19 +1,22 @@
 """Puts one question at a time to all peers in turn, measures the answers and checks them."""
 
+import math
 import os
-import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.compare import Tree, differences, read_tree
+from benchmarks.floors import Floors
 from benchmarks.measure import Measurement, run_all
-from benchmarks.peers import Peer, make_peer
+from benchmarks.peers import ANCHORS, Peer, make_peer
 from benchmarks.peers.protocol import Steps
 from benchmarks.results import Problem, Sample, ScenarioResult, SizeSample
-from benchmarks.workspace import Workspace, settle
+from benchmarks.workspace import Workspace, copy_tree, settle
 
 Ask = Callable[[Peer], Steps]
+Judge = Callable[[Peer, Path], Sequence[str]]
 Report = Callable[[str], None]
 
 _SHOWN_DIFFERENCES = 5
@@ -26,20 +29,46 @@ class Contest:
     so that slow drifts of the machine hit them alike. A peer that fails is left out of the rest of the run.
     """
 
-    def __init__(self, result: ScenarioResult, peers: Sequence[str], workspace: Workspace, report: Report) -> None:
+    def __init__(
+        self,
+        result: ScenarioResult,
+        peers: Sequence[str],
+        workspace: Workspace,
+        report: Report,
+        *,
+        seconds: float | None = None,
+    ) -> None:
         self.result = result
         self.workspace = workspace
         self._names = peers
         self._report = report
+        self._end = math.inf if seconds is None else time.monotonic() + seconds
         self._peers: list[Peer] = []
         self._run = 0
 
+    def runs(self, count: int) -> Iterator[int]:
+        """Yield the numbers of runs from 1, as many as the time allows, but one in any case."""
+        for number in range(1, count + 1):
+            begun = time.monotonic()
+            yield number
+            if number < count and self.time_left() < time.monotonic() - begun:
+                self.note(f"no time for more than {number} of {count} runs")
+                return
+
+    def time_left(self) -> float:
+        """Return the seconds until this scenario should begin nothing more; infinite where no limit was given."""
+        return self._end - time.monotonic()
+
     @contextmanager
     def run(self, number: int, *, only: Sequence[str] = ()) -> Iterator[Path]:
-        """Begin one run with empty repositories, of all peers or some; yield a directory for the data."""
+        """Begin one run with empty repositories, of all peers or some; yield a directory for the data.
+
+        Runs after the first leave out the anchors, which differ too much from us for their variance to matter.
+        """
         self._run = number
         home = self.workspace.fresh("run")
         names = [name for name in self._names if not only or name in only]
+        names = [name for name in names if number == 1 or name not in ANCHORS]
         turn = number % max(1, len(names))
         self._peers = []
         for name in (*names[turn:], *names[:turn]):
@@ -54,10 +83,11 @@ class Contest:
         finally:
             self.workspace.discard(home)
 
-    def ask(self, operation: str, ask: Ask, *, sample_memory: bool = True) -> None:
-        """Have every peer carry out one operation."""
-        for peer in list(self._peers):
-            self._measure(operation, peer, ask(peer), sample_memory)
+    def ask(self, operation: str, ask: Ask, *, times: int = 1, sample_memory: bool = True) -> None:
+        """Have every peer carry out one operation, `times` times in turn."""
+        for _ in range(times):
+            for peer in list(self._peers):
+                self._measure(operation, peer, ask(peer), sample_memory)
 
     def snapshot(self, operation: str, source: Path, label: str, *, sample_memory: bool = True) -> None:
         """Have every peer take a snapshot."""
@@ -65,20 +95,21 @@ class Contest:
 
     def restore(self, operation: str, expected: Tree) -> None:
         """Have every peer restore its newest snapshot, and compare what came back."""
+        self.restored(operation, lambda peer, target: differences(expected, read_tree(target), peer.fidelity))
+
+    def restored(self, operation: str, judge: Judge) -> None:
+        """Have every peer restore its newest snapshot, and note what `judge` finds wrong with it."""
         for peer in list(self._peers):
             target = self.workspace.fresh("restored")
             if self._measure(operation, peer, peer.restore(target), True):
-                self._judge(operation, peer, differences(expected, read_tree(target), peer.fidelity))
-            if len(expected) > 100:
-                self.workspace.discard(target)
-            else:
-                shutil.rmtree(target)
+                self._judge(operation, peer, judge(peer, target))
+            self.workspace.discard(target)
 
-    def one_file(self, operation: str, label: str, path: str, expected: bytes) -> None:
+    def one_file(self, operation: str, label: str, path: str, expected: bytes, *, times: int = 1) -> None:
         """Have every peer write out one file of a snapshot, and compare its bytes."""
-        for peer in list(self._peers):
+        for peer in [peer for _ in range(times) for peer in self._peers]:
             output = peer.home / "one-file"
-            if self._measure(operation, peer, peer.one_file(label, path, output), True):
+            if peer in self._peers and self._measure(operation, peer, peer.one_file(label, path, output), True):
                 right = output.read_bytes() == expected
                 self._judge(operation, peer, [] if right else [f"other bytes: {path} of {label}"])
 
@@ -103,6 +134,24 @@ class Contest:
         for peer in self._peers:
             size = peer.size()
             self.result.sizes.append(SizeSample(moment, peer.name, self._run, size.apparent, size.allocated))
+
+    def floors(self, source: Path) -> None:
+        """Measure what the work on `source` costs at the least."""
+        floors = Floors(self.workspace)
+        self.result.facts["floors"] = floors.language
+        self.result.floors += floors.measure(source, self._run)
+        self.note(f"run {self._run}, floors: {floors.language}")
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Do something to the repositories, and have them afterwards as they were before."""
+        kept = [(peer.home, peer.home.with_name(f"{peer.home.name}-kept")) for peer in self._peers]
+        for home, copy in kept:
+            copy_tree(home, copy)
+        yield
+        for home, copy in kept:
+            self.workspace.discard(home)
+            copy.rename(home)
 
     def note(self, text: str) -> None:
         """Tell the person waiting what happens."""

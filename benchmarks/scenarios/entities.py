@@ -15,7 +15,7 @@ from benchmarks.peers import OURS
 from benchmarks.peers.protocol import Peer
 from benchmarks.plan import SEED, Plan
 from benchmarks.scenarios.contest import Contest, warm
-from benchmarks.scenarios.growth import DAILY, label
+from benchmarks.scenarios.growth import DAILY, LAST, label
 from benchmarks.scenarios.memory import FIRST, day_zero
 from benchmarks.workspace import copy_tree, settle
 
@@ -33,7 +33,7 @@ def entities(contest: Contest, plan: Plan, *, entities: int) -> None:
             days.append(corpus.advance_day(source, day, SEED))
             settle()
             contest.snapshot(DAILY, source, label(day))
-        contest.sizes("after the last day")
+        contest.sizes(LAST)
         _ask(contest, source, days)
 
 

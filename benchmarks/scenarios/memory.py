@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.corpora import memory as corpus
 from benchmarks.plan import SEED, Plan
 from benchmarks.scenarios.contest import Contest, warm
-from benchmarks.workspace import Workspace, copy_tree
+from benchmarks.workspace import Workspace, copy_tree, settle
 
 FIRST = "first snapshot"
 UNCHANGED = "unchanged snapshot"
@@ -15,18 +15,22 @@ DAY = "one day's changes"
 RESTORE = "full restore"
 VERIFY = "verify all data"
 ONE_FILE = "one file"
+DIFF = "diff"
+LIST = "list"
+HELP = "--help"
 
 
 def memory(contest: Contest, plan: Plan, *, entities: int) -> None:
     """First, unchanged and daily snapshots, and everything read from them."""
-    for run in range(1, plan.runs + 1):
+    for run in contest.runs(plan.runs):
         with contest.run(run) as source:
             copy_tree(day_zero(contest.workspace, entities), source)
-            warm(source)
+            settle()  # and warm: it was just written
             contest.snapshot(FIRST, source, "day-000")
             contest.sizes("after the first snapshot")
             contest.snapshot(UNCHANGED, source, "day-000-again")
             contest.sizes("after an unchanged one")
+            contest.floors(source)
             corpus.advance_day(source, run, SEED)
             expected = warm(source)
             contest.snapshot(DAY, source, "day-001")
@@ -35,8 +39,8 @@ def memory(contest: Contest, plan: Plan, *, entities: int) -> None:
             contest.ask(VERIFY, lambda peer: peer.verify())
             path, data = some_entity(source)
             contest.one_file(ONE_FILE, "day-001", path, data)
-            contest.ask("diff", lambda peer: peer.diff("day-000", "day-001"))
-            contest.ask("list", lambda peer: peer.list())
+            contest.ask(DIFF, lambda peer: peer.diff("day-000", "day-001"))
+            contest.ask(LIST, lambda peer: peer.list())
 
 
 def startup(contest: Contest, plan: Plan) -> None:
@@ -45,12 +49,14 @@ def startup(contest: Contest, plan: Plan) -> None:
         copy_tree(day_zero(contest.workspace, 250), source)
         warm(source)
         contest.snapshot(FIRST, source, "first")
+        contest.floors(source)
         warm(source)
         path, data = some_entity(source)
         for number in range(plan.startup_runs):
             contest.snapshot(UNCHANGED, source, f"again-{number:03d}", sample_memory=False)
-        contest.one_file(ONE_FILE, "first", path, data)
-        contest.ask("list", lambda peer: peer.list())
+        contest.ask(HELP, lambda peer: peer.help(), times=plan.startup_runs, sample_memory=False)
+        contest.one_file(ONE_FILE, "first", path, data, times=plan.quick_runs)
+        contest.ask(LIST, lambda peer: peer.list(), times=plan.quick_runs)
 
 
 def day_zero(workspace: Workspace, entities: int) -> Path:

@@ -8,7 +8,7 @@ from benchmarks.corpora import tiny as corpus
 from benchmarks.plan import SEED, Plan
 from benchmarks.scenarios.contest import Contest, warm
 from benchmarks.scenarios.memory import FIRST, RESTORE, UNCHANGED
-from benchmarks.workspace import copy_tree
+from benchmarks.workspace import copy_tree, settle
 
 RENAMED = "one file renamed"
 
@@ -25,14 +25,15 @@ def tiny_spread(contest: Contest, plan: Plan) -> None:
 
 def _tiny(contest: Contest, plan: Plan, layout: str, build: Callable[[Path], None]) -> None:
     original = contest.workspace.cached(f"tiny-{layout}-{plan.tiny_files}", build)
-    for run in range(1, plan.big_runs + 1):
+    for run in contest.runs(plan.big_runs):
         with contest.run(run) as source:
             copy_tree(original, source)
-            warm(source)
+            settle()
             contest.snapshot(FIRST, source, "first")
             contest.sizes("after the first snapshot")
             contest.snapshot(UNCHANGED, source, "unchanged")
             contest.sizes("after an unchanged one")
+            contest.floors(source)
             corpus.rename_one(source, SEED)
             expected = warm(source)
             contest.snapshot(RENAMED, source, "renamed")
