@@ -56,6 +56,7 @@ WRONG: dict[str, Any] = {
     "an unknown key": good(k5=1),
     "a level below zero": good(k1=-1),
     "a level too high": good(k1=16),
+    "lengths beyond any file together": good(k4=[1 << 62, 1 << 62]),
     "a level as text": good(k1="0"),
     "a level that is a truth value": good(k1=False),
     "half an id": good(k3=bytes(48)),

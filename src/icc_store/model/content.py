@@ -77,6 +77,8 @@ def parse_list(data: bytes) -> ContentList:
             raise ValueError("it has not as many ids as lengths")
         if not all(type(length) is int and 0 < length <= _MAX_SIZE for length in lengths):
             raise ValueError("it has an impossible length")
+        if sum(lengths) > _MAX_SIZE:
+            raise ValueError("its lengths are more than a file can have")
         ids = tuple(ObjectId(joined[at : at + ID_SIZE]) for at in range(0, len(joined), ID_SIZE))
         chunker = _chunker(wire[_CHUNKER]) if _CHUNKER in wire else None
         return ContentList(level, chunker, ids, tuple(lengths))

@@ -12,6 +12,7 @@ from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.checkup import annotation_rows, copies, snapshot_rows
 from icc_store.model.record import SnapshotRecord, unpack_annotation, unpack_record
 from icc_store.model.repository import Repository
+from icc_store.model.walk import root_of
 from icc_store.objects.block import RAW, decode_block
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 
@@ -71,7 +72,7 @@ def _read(
     repository: Repository, identity: ObjectId, found: Records, whole: dict[bytes, bytes]
 ) -> SnapshotRecord | None:
     try:
-        return unpack_record(repository.objects.get(identity, Kind.SNAPSHOT))  # not from its second copy
+        return _record(repository.objects.get(identity, Kind.SNAPSHOT))  # not from its second copy
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
         copy = whole.get(identity[:KEY_SIZE])
@@ -83,11 +84,18 @@ def _read(
             draft.concern(identity, b"")
             return None
         found.again[identity] = copy
-        return unpack_record(copy)
+        return _record(copy)
+
+
+def _record(data: bytes) -> SnapshotRecord:
+    """The record, which can be understood down to the root that it describes. Raises BlockDamaged."""
+    record = unpack_record(data)
+    root_of(record)
+    return record
 
 
 def _check_copies(repository: Repository, found: Records) -> dict[bytes, bytes]:
-    """The second copies that can be read, by the beginnings of their ids."""
+    """The second copies that can be read and understood, by the beginnings of their ids."""
     whole: dict[bytes, bytes] = {}
     try:
         for key, data in copies(repository.objects.transaction):
@@ -115,6 +123,7 @@ def _copy(repository: Repository, key: bytes, data: bytes) -> bytes:
         raise ValueError("it does not have the bytes its id says")
     if not frame.ids[0].startswith(key):
         raise ValueError("it stands under another name")
+    _record(plain)
     return plain
 
 

@@ -1,0 +1,53 @@
+"""Whole repositories whose checksums are right and whose objects say anything: what commands make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fuzz.forging import Unfit, forge, whole
+from fuzz.structure import MSGPACK
+from icc_store.codec.serial import pack, unpack
+from icc_store.errors import DamageError
+from icc_store.model.attributes import attributes_of
+from icc_store.model.content import content_bytes
+from icc_store.model.repository import Repository
+from icc_store.model.walk import root_of, walk
+from icc_store.operations.diff import diff
+from icc_store.operations.tar_export import export_tar
+from icc_store.operations.verify import VerifyOptions, verify
+
+ALLOWED: tuple[type[BaseException], ...] = ()
+FORMS = (MSGPACK,)
+
+
+def fuzz_one(data: bytes) -> None:
+    """Walking, comparing and exporting end well or say damage; what verify finds whole, all the others read."""
+    try:
+        description = unpack(data)
+    except ValueError:
+        return
+    try:
+        repository = forge(description, Path("nowhere"))
+    except Unfit:
+        return
+    found = verify(repository, options=VerifyOptions(threads=1))
+    try:
+        _read(repository)
+    except DamageError as error:
+        if not found.damaged:
+            raise AssertionError("verify finds it whole, and it cannot be read") from error
+
+
+def _read(repository: Repository) -> None:
+    snapshots = repository.snapshots(forgotten=True)
+    for snapshot in snapshots:
+        for found in walk(repository.objects, root_of(snapshot.record)):
+            attributes_of(repository.objects, found.entry)
+            for _ in content_bytes(repository.objects, found.entry.chunk, found.entry.content_list):
+                pass
+        export_tar(repository, snapshot.record, target=len)
+    for _ in diff(repository, (snapshots[0], snapshots[-1])) if snapshots else ():
+        pass
+
+
+SEEDS = [pack(whole()), pack(whole()[:-1])]

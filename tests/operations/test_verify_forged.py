@@ -1,0 +1,47 @@
+"""Verify on repositories whose checksums are right, and whose records and trees say what cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from icc_store.codec.serial import pack, unpack
+from icc_store.errors import DamageError
+from icc_store.model.record import pack_record
+from icc_store.model.repository import Repository
+from icc_store.model.walk import root_of
+from icc_store.operations.verify import Severity, VerifyResult, verify
+from tests.support.forged import DIRECTORY, LINK, Forge, wire
+
+
+def damage(result: VerifyResult) -> list[str]:
+    return [finding.what for finding in result.findings if finding.severity is Severity.DAMAGE]
+
+
+@pytest.mark.parametrize(
+    "root_entry",
+    [
+        {0: ".", 1: b"", 2: DIRECTORY, 3: 0, 4: 0, 6: 0},
+        {0: [{0: b"root"}, {}], 1: b"", 2: DIRECTORY, 3: 0, 4: 0, 6: 0},
+        {1: b"", 2: LINK, 3: 0, 4: 0, 6: 0},
+        {1: b"", 2: DIRECTORY, 3: -1, 4: 0, 6: 0},
+    ],
+)
+def test_a_root_that_cannot_be_understood(repository: Repository, root_entry: dict[int, Any]) -> None:
+    """What nobody can restore, because its root says what cannot be, is damage to verify as well."""
+    forge = Forge(repository)
+    forge.snapshot(forge.tree(wire(b"f")), root_entry=root_entry)
+    (snapshot,) = repository.snapshots()
+    with pytest.raises(DamageError):
+        root_of(snapshot.record)
+    assert any("the record of snapshot" in what for what in damage(verify(repository)))
+
+
+def test_a_record_that_cannot_be_understood(repository: Repository) -> None:
+    """A record of which both copies are whole, and say what no record says, is a finding that ends nothing."""
+    forge = Forge(repository)
+    forge.snapshot(forge.tree(wire(b"f")))
+    sound = repository.snapshots()[0].record
+    forge.record(pack(unpack(pack_record(sound)) | {1: 2, 2: "noon"}), 2)
+    assert any("nor can its second copy" in what for what in damage(verify(repository)))
