@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from icc_store.codec.hashing import object_id
+from icc_store.errors import BlockDamaged
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.entry import Entry, Wire
 from icc_store.model.merge import Pair, merge
@@ -152,3 +153,25 @@ def test_names_of_owners_count() -> None:
     left = shelf.root(tree, Owners({7: "anna"}))
     assert [pair.path for pair in merge(shelf, left, shelf.root(tree, Owners({7: "otto"})))] == [b"", b"f"]
     assert [pair.path for pair in merge(shelf, left, shelf.root(tree))] == [b""]
+
+
+@pytest.mark.parametrize("fields", [{3: "7"}, {3: []}, {4: {}}, {6: "now"}])
+def test_an_entry_that_is_none_on_both_sides(fields: Wire) -> None:
+    """Entries that are equal are looked at before the names of their owners are, and are damage where they are none."""
+    shelf = Shelf()
+    wire = {1: b"f", 2: stat.S_IFREG | 0o644, 3: 7, 4: 7, 5: 0, 6: 0} | fields
+    sides = []
+    for owners in (Owners({7: "anna"}), Owners({7: "otto"})):
+        tree = shelf.add(pack_part([wire], owners))
+        sides.append(Found(b"", Entry(b"", stat.S_IFDIR | 0o755, subtree=tree), owners))
+    with pytest.raises(BlockDamaged):
+        list(merge(shelf, *sides))
+
+
+def test_an_entry_without_an_owner_on_both_sides() -> None:
+    """Numbers that are missing are those of root, here as everywhere."""
+    shelf = Shelf()
+    wire = {1: b"f", 2: stat.S_IFREG | 0o644, 5: 0, 6: 0}
+    trees = [shelf.add(pack_part([wire], owners)) for owners in (Owners({0: "root"}), Owners({0: "other"}))]
+    left, right = (Found(b"", Entry(b"", stat.S_IFDIR | 0o755, subtree=tree), Owners()) for tree in trees)
+    assert [pair.path for pair in merge(shelf, left, right)] == [b"", b"f"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from icc_store.errors import BlockDamaged
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import MAX_TREE_DEPTH
-from icc_store.model.entry import GID, NAME, UID, Wire, entry_from_wire
+from icc_store.model.entry import NAME, Wire, entry_from_wire
 from icc_store.model.paths import display, join
 from icc_store.model.tree import Objects, Owners, TreePart, parse_tree, tree_parts
 from icc_store.model.walk import Found
@@ -88,12 +88,13 @@ def _pair(parent: bytes, one: _Row | None, two: _Row | None) -> Pair:
 
 
 def _same_owner(one: _Row, two: _Row) -> bool:
-    """Whether equal numbers also stand for the same names; a name that one side does not know says nothing."""
+    """Whether the numbers of equal entries mean the same names; a name that one side does not know says nothing."""
     if one[1] is two[1] or (one[1].users == two[1].users and one[1].groups == two[1].groups):
         return True
+    entry = entry_from_wire(one[0])
     names = [
-        (one[1].users.get(one[0][UID]), two[1].users.get(two[0][UID])),
-        (one[1].groups.get(one[0][GID]), two[1].groups.get(two[0][GID])),
+        (one[1].users.get(entry.uid), two[1].users.get(entry.uid)),
+        (one[1].groups.get(entry.gid), two[1].groups.get(entry.gid)),
     ]
     return all(a == b or a is None or b is None for a, b in names)
 
