@@ -17,7 +17,7 @@ from benchmarks.scenarios import Contest, Scenario, scenarios
 from benchmarks.workspace import Workspace, default_directory
 
 RESULTS = Path(__file__).parent / "results"
-ROOM = 30 << 30
+ROOM = 20 << 30
 """What a scenario may need below the working directory."""
 
 
@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Compare icc-store with its peers.")
     parser.add_argument("--quick", action="store_true", help="small data, one run each: minutes instead of an hour")
-    parser.add_argument("--only", action="append", metavar="NAME", help="scenarios whose name begins so (repeatable)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="scenarios whose name begins so, in this order")
     parser.add_argument("--entities", type=int, metavar="N", help="entities of the agent memory")
     parser.add_argument("--days", type=int, metavar="N", help="days of the growth scenario")
     parser.add_argument("--runs", type=int, metavar="N", help="repetitions")
@@ -74,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _selected(chosen: plan.Plan, only: Sequence[str] | None) -> dict[str, Scenario]:
     known = scenarios(chosen)
-    found = {name: scenario for name, scenario in known.items() if not only or name.startswith(tuple(only))}
+    names = [name for prefix in only or ("",) for name in known if name.startswith(prefix)]
+    found = {name: known[name] for name in names}
     if not found:
         sys.exit(f"no such scenario; there are: {', '.join(known)}")
     return found
