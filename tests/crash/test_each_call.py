@@ -41,7 +41,7 @@ def test_a_call_fails() -> None:
         ("init", "killed", "/store"),  # a directory where making a repository was begun was no empty one
         ("restore of a memory", "EMFILE once", "/memory/entities"),  # not looked into, so nothing in it was removed
         ("restore over", "EMFILE once", "/back/d1"),  # said to be in the way
-        ("export", "EIO once", ".partial"),
+        ("export", "EIO once", r"/\.icc-unfinished-\w+"),
         ("export", "EIO once", "/three.tar"),  # a close that failed was tried again
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
         ("run-due", "ENOSPC once", "/store/data.mdb"),  # the next chore took what LMDB said then for damage
@@ -50,6 +50,8 @@ def test_a_call_fails() -> None:
         ("run-due", "EMFILE once", "/store/data.mdb"),  # what kept verify from looking was a finding
         ("run-due", "EACCES once", "/store/data.mdb"),
         ("restore", "EIO once", "/back"),  # a close that failed was tried again
+        ("restore", "killed", r"/d1/\.icc-restore-\w+"),  # a file with this name stayed for ever
+        ("export", "killed", r"/\.icc-unfinished-\w+"),  # likewise
     ],
 )
 def test_what_once_went_wrong(operation: str, fault: str, where: str) -> None:

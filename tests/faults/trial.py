@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 from dataclasses import dataclass
 
@@ -28,6 +27,9 @@ _WORDS = {
 
 _NOT_GIVEN_BACK = "could not be given back"
 """What a restore says that has given back all contents, but not a mode, an owner or the like."""
+
+_UNFINISHED = (".icc-restore-", ".icc-unfinished-")
+"""How names begin that a killed process leaves, one at most, and the next run removes."""
 
 _NEVER_SAID = ("Traceback", "internal error", "mistake in icc-store")
 
@@ -124,8 +126,10 @@ def _next_run(stage: Stage, operation: Operation, ran: Ran) -> None:
         look_into_repository(stage, going=operation.going)
         if not operation.once:
             operation.effect(stage)
-        left = os.listdir(stage.repository / "writers")
-        assert operation.name not in {"gc", "gc --compact"} or not left, f"left behind: {left}"
+        left = [path for path in stage.top.rglob("*") if path.name.startswith(_UNFINISHED) or path.suffix == ".former"]
+        if operation.name in {"gc", "gc --compact"}:
+            left += (stage.repository / "writers").iterdir()
+        assert not left, f"left behind: {left}"
 
     stage.isolated(look)
 

@@ -2,9 +2,9 @@
 
     python -m tests.faults.worker SCRATCH TASKS
 
-TASKS is a JSON list of [operation, fault, most, where]: `most` points at even distances, or all calls on the paths that
-end with `where`, or where both are null call number 1, 2, 3 ... until a run survives. Prints a line of JSON for each
-task, with all calls that a run without a fault makes, and one for each point.
+TASKS is a JSON list of [operation, fault, most, where]: `most` points at even distances, or all calls on the paths
+whose end the pattern `where` fits, or where both are null call number 1, 2, 3 ... until a run survives. Prints a line
+of JSON for each task, with all calls that a run without a fault makes, and one for each point.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from tests.faults.trial import attempt
 def numbers(calls: list[tuple[str, str]], most: int | None, where: str | None) -> Iterable[int]:
     """Which calls to strike: every one, and then one more; `most` of them at even distances; those on one path."""
     if where is not None:
-        return [number for number, (_, path) in enumerate(calls, 1) if path.endswith(where)]
+        return [number for number, (_, path) in enumerate(calls, 1) if re.search(f"(?:{where})$", path)]
     if most is None:
         return itertools.count(1)
     return sorted({1 + (2 * each + 1) * len(calls) // (2 * most) for each in range(most)})

@@ -9,6 +9,7 @@ import pytest
 
 from icc_store.errors import TargetError
 from icc_store.fs.new_file import NewFile, is_special
+from tests.support.dying import Unfinished
 
 
 def test_it_appears_when_it_is_finished(tmp_path: Path) -> None:
@@ -89,3 +90,17 @@ def test_special_files(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     special = [name for name in ("fifo", "null", "file", ".", "missing") if is_special(tmp_path / name)]
     assert special == ["fifo", "null"]
+
+
+def test_what_the_dead_left_goes(tmp_path: Path) -> None:
+    """The next file in a directory takes away what a killed process left there, and nothing of the living."""
+    left, live = (tmp_path / f".icc-unfinished-{digit * 16}" for digit in "01")
+    (tmp_path / ".icc-unfinished-notes").touch()
+    with Unfinished(left) as dead:
+        dead.kill()
+        with Unfinished(live), NewFile(tmp_path / "one", replace=False) as file:
+            file.finish()
+        assert left.exists()
+    with NewFile(tmp_path / "two", replace=False) as file:
+        file.finish()
+    assert sorted(os.listdir(tmp_path)) == [".icc-unfinished-notes", "one", "two"]

@@ -10,14 +10,14 @@ import pytest
 
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.removal import remove
-from icc_store.fs.writer import TEMPORARY_PREFIX, TreeWriter
+from icc_store.fs.writer import TEMPORARY, TreeWriter
 from icc_store.model.entry import Entry
 from tests.fs.entries import ME, OWNERS, TIME, directory, file, link
 from tests.fs.roles import IS_ROOT
 
 
 def leftovers(path: Path) -> list[Path]:
-    return [found for found in path.rglob("*") if os.fsencode(found.name).startswith(TEMPORARY_PREFIX)]
+    return [found for found in path.rglob("*") if TEMPORARY.fullmatch(os.fsencode(found.name))]
 
 
 def test_a_tree(writer: TreeWriter, target: Path) -> None:

@@ -275,7 +275,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, repository: Repository) -> N
     with pytest.raises(DiskFull, match="no room"):
         export_tar(repository, record, target=link)
     assert Path("/dev/full").is_char_device()
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob(".icc-*"))
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path, repository: Repository) -> None:

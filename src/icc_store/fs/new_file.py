@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from icc_store.errors import TargetError
+from icc_store.fs.leftovers import hold, of_the_dead
+from icc_store.fs.removal import remove
+
+_UNFINISHED = re.compile(rb"\.icc-unfinished-[0-9a-f]{16}")
+"""The names of what has not got its own yet: what a killed process leaves behind, and the next one here removes."""
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -19,12 +26,17 @@ class NewFile:
         """Begin the file. Raises TargetError when it cannot be made, or is there and not to be replaced."""
         self._path = path
         self._replace = replace
-        self._temporary = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.partial")
+        self._temporary = unfinished(path)
         if path.is_dir():
             raise TargetError(f"{path} is a directory", hint="name a file")
         self._refuse_existing()
         try:
-            self._fd = os.open(self._temporary, _CREATE, 0o600)  # it holds what its sources may show to nobody else
+            self._parent = open_parent(path)
+            try:
+                self._fd = os.open(self._temporary, _CREATE, 0o600)  # its sources may show what it holds to nobody else
+            except OSError:
+                os.close(self._parent)
+                raise
         except OSError as error:
             raise TargetError(f"{path} cannot be written: {error.strerror}") from error
         self._done = False
@@ -35,9 +47,12 @@ class NewFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._done:
-            os.close(self._fd)
-            self._temporary.unlink(missing_ok=True)
+        try:
+            if not self._done:
+                self._temporary.unlink(missing_ok=True)
+                os.close(self._fd)
+        finally:
+            os.close(self._parent)
 
     def write(self, data: bytes) -> None:
         """Write all of it. Raises OSError."""
@@ -51,11 +66,7 @@ class NewFile:
             self._temporary.rename(self._path)
         self._done = True
         os.close(self._fd)  # one that fails has closed: it must not be tried again
-        parent = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
+        os.fsync(self._parent)
 
     def _linked(self) -> bool:
         """Give the file its name as a second one, which never replaces anything. False where that cannot be done."""
@@ -72,6 +83,28 @@ class NewFile:
     def _refuse_existing(self) -> None:
         if not self._replace and os.path.lexists(self._path):
             raise TargetError(f"{self._path} is there already", hint="use --force to replace it")
+
+
+def unfinished(path: Path) -> Path:
+    """A name beside `path` for what is to have that name when it is complete."""
+    return path.with_name(f".icc-unfinished-{os.urandom(8).hex()}")
+
+
+def open_parent(path: Path) -> int:
+    """A descriptor of the directory that `path` is to be in; as long as it is open, unfinished names may be made there.
+
+    What killed processes left there unfinished is removed. Raises OSError when the directory cannot be opened.
+    """
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in of_the_dead(parent, map(os.fsencode, os.listdir(parent)), _UNFINISHED):
+            with suppress(OSError):  # it is in nobody's way
+                remove(parent, name)
+        hold(parent)
+    except OSError:
+        os.close(parent)
+        raise
+    return parent
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,13 +26,14 @@ from icc_store.errors import TargetError
 from icc_store.fs import removal
 from icc_store.fs.directory_stack import DirectoryStack, unlock_directory
 from icc_store.fs.durability import sync_file_system
+from icc_store.fs.leftovers import hold
 from icc_store.fs.metadata_writer import MetadataWriter, Skipped
 from icc_store.model import paths
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Owners
 
-TEMPORARY_PREFIX = b".icc-restore-"
-"""How the names of unfinished files begin: what a killed restore may leave behind."""
+TEMPORARY = re.compile(rb"\.icc-restore-[0-9a-f]{16}")
+"""The names of unfinished files: what a killed restore leaves behind, one at most."""
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -53,6 +55,8 @@ class _Level:
     """It has a default ACL, so new files in it are not bare."""
     new_owner: tuple[int, int] | None = None
     """Whom new files belong to here, once one was made."""
+    held: bool = False
+    """Others were told that a temporary name may be in it."""
 
 
 class TreeWriter:
@@ -77,7 +81,7 @@ class TreeWriter:
             raise TargetError(f"cannot restore to {target}: {error.strerror}") from error
         self._stack = DirectoryStack(self._root)
         self._metadata = MetadataWriter(numeric_ids=numeric_ids)
-        self._temporary = TEMPORARY_PREFIX + os.urandom(8).hex().encode()
+        self._temporary = f".icc-restore-{os.urandom(8).hex()}".encode()
         status = os.fstat(self._root)
         self._levels = [_Level(b"", status, made, _has_default_acl(self._root))]
         unlock_directory(self._root, status)
@@ -135,6 +139,7 @@ class TreeWriter:
         except OSError as error:
             raise TargetError(f"{paths.display(self.path)}: {error.strerror}", hint="restore again") from error
         self._levels.pop()
+        self._levels[-1].held = False  # its descriptor may be a new one
         try:
             self._settle_directory(fd, level, entry, owners)
         finally:
@@ -180,6 +185,8 @@ class TreeWriter:
         directory = self._stack.fd
         level = self._levels[-1]
         temporary = self._temporary
+        if not level.held:
+            self._hold(level)
         try:
             fd = os.open(temporary, _CREATE, 0o600, dir_fd=directory)
             try:
@@ -239,6 +246,7 @@ class TreeWriter:
         _check(entry.name)
         directory = self._stack.fd
         temporary = self._temporary
+        self._hold(self._levels[-1])
         try:
             make(temporary, directory)
             self._update(temporary, entry, owners)
@@ -262,7 +270,7 @@ class TreeWriter:
                 os.link(source, name, src_dir_fd=above, dst_dir_fd=directory, follow_symlinks=False)
                 return
             except FileExistsError:
-                pass
+                self._hold(self._levels[-1])
             try:
                 os.link(source, self._temporary, src_dir_fd=above, dst_dir_fd=directory, follow_symlinks=False)
                 os.rename(self._temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -343,6 +351,10 @@ class TreeWriter:
             finally:
                 os.close(above)
         return fd
+
+    def _hold(self, level: _Level) -> None:
+        hold(self._stack.fd)
+        level.held = True
 
     def _discard(self, directory: int) -> None:
         try:

@@ -34,6 +34,7 @@ from icc_store.operations.restore_databases import refuse_if_in_use
 from icc_store.operations.restore_plan import (
     ENTERED,
     RESTORE_ALL,
+    WRITES,
     Action,
     DirectoryPlan,
     Failure,
@@ -51,7 +52,6 @@ _MANY = 5_000
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NOTHING_THERE = DirectoryPlan()
 _NOT_NAMES = frozenset((b"", b".", b".."))
-_WRITTEN = frozenset((Action.MAKE, Action.REPLACE, Action.UPDATE, Action.LINK))
 _UNDONE = frozenset((Action.BLOCKED, Action.REFUSED))
 
 
@@ -250,7 +250,7 @@ class _Run:
                 continue
             done += 1
             below = join(path, wire[NAME])
-            if action in _WRITTEN:
+            if action in WRITES:
                 self._file(below, wire, owners, Action(action))
             elif action == Action.KEEP:
                 self.counts[Action.KEEP] += 1
@@ -341,7 +341,9 @@ class _Run:
 
     def _stop_if_full(self, error: OSError) -> None:
         if error.errno in _FULL:
+            done = sum(self.counts[action] for action in WRITES)
+            wanted = sum(self._plan.totals.counts[action] for action in WRITES)
             raise DiskFull(
-                f"the disk of {self._plan.target} is full",
+                f"the disk of {self._plan.target} is full: {done:,} of {wanted:,} entries are restored, each whole",
                 hint="free some space and restore again: what is there already is not written anew",
             ) from error

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from icc_store.errors import DamageError, TargetError, UsageError
 from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.fs.leftovers import of_the_dead
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.sqlite_source import companions, is_sqlite
+from icc_store.fs.writer import TEMPORARY
 from icc_store.ids import ObjectId
 from icc_store.model.content import content_bytes
 from icc_store.model.entry import FLAG_SQLITE_COPY, HARD_LINK, NAME, SIZE, SUBTREE, Entry, Wire, entry_from_wire
@@ -188,9 +190,13 @@ class _Planner:
         except DamageError as error:
             self._fail(path, error)
             return  # what else the tree holds is not known, so nothing is removed
+        extra = here.names - stored
+        unfinished = {name for name in extra if TEMPORARY.fullmatch(name)}
+        for name in of_the_dead(stack.fd, unfinished, TEMPORARY):
+            self._remove(stack, here, name)
         if self._options.delete and self._scope.owns(path):
             gone = {removal.name for removal in plan.removals}
-            yield self._removals.plan(stack, path, here.names - stored - gone, plan)
+            yield self._removals.plan(stack, path, extra - unfinished - gone, plan)
 
     def _below(
         self, stack: DirectoryStack, here: _Here, wire: Wire, action: Action
@@ -352,7 +358,13 @@ class _Planner:
             status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
             if stat.S_ISREG(status.st_mode):
                 self.databases.look(stack.fd, here.path, name)
-                self._removals.remove(here.plan, name, status, self._removals.survey(stack, name, name, status))
+                self._remove(stack, here, name)
+
+    def _remove(self, stack: DirectoryStack, here: _Here, name: bytes) -> None:
+        """Plan that a name of the current directory goes."""
+        status = os.stat(name, dir_fd=stack.fd, follow_symlinks=False)
+        survey = self._removals.survey(stack, join(here.path, name), name, status)
+        self._removals.remove(here.plan, name, status, survey)
 
 
 @dataclass(slots=True)

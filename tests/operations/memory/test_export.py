@@ -243,6 +243,21 @@ def test_an_interrupted_directory_leaves_nothing(
         export_directory(repository, odd, backup=backup, parent=repository.path)
 
 
+def test_a_killed_replacement_is_undone(tmp_path: Path, repository: Repository, odd: Snapshot) -> None:
+    """What an export had moved away when it was killed is there again for the next one; what it had done is gone."""
+    backup = backup_of(repository, odd)
+    (tmp_path / f".{NAME}.0123456789ab.former").mkdir()
+    (tmp_path / f".{NAME}.0123456789ab.former/mine").write_text("1")
+    (tmp_path / ".icc-unfinished-0123456789abcdef/deep").mkdir(parents=True)
+    with pytest.raises(TargetError, match="is there already"):
+        export_directory(repository, odd, backup=backup, parent=tmp_path)
+    assert (tmp_path / NAME / "mine").read_text() == "1"
+    (tmp_path / f".{NAME}.0123456789ab.former").mkdir()
+    assert export_directory(repository, odd, backup=backup, parent=tmp_path, replace=True) == ()
+    assert_proven(tmp_path / NAME)
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
 def test_links_do_not_lead_the_own_files_away(tmp_path: Path, repository: Repository) -> None:
     """A symbolic link in the memory with the name of the manifest is replaced and reported, never written through."""
     top = make_memory(tmp_path / "memory", 4)

@@ -90,7 +90,8 @@ def command(
     """Restore SNAP, or each PATH in it, to DIR; without --target, to where it was, after a question.
 
     What is there already with the same size and time stays as it is. Of a snapshot of one directory the contents
-    stand directly in DIR, of several paths under their stored paths.
+    stand directly in DIR, of several paths under their stored paths. Whatever cuts a restore short, the files that are
+    there are whole, and the same command goes on from there.
 
     A memory becomes what it was: every file is compared and read back, and `icc-store rollback` undoes it. Chosen
     entities are merged into what is there. Every snapshot is complete, also one taken with --incremental.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DiskFull, TargetError
 from icc_store.fs.durability import sync_file_system
-from icc_store.fs.new_file import write_all
+from icc_store.fs.leftovers import of_the_dead
+from icc_store.fs.new_file import open_parent, unfinished, write_all
 from icc_store.fs.removal import remove
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -53,21 +55,19 @@ def export_directory(
 @contextmanager
 def _in_place_of(target: Path, *, replace: bool) -> Iterator[Path]:
     """A directory to fill in the body. When that ends well it gets the target's name, else it goes."""
-    mark = os.urandom(6).hex()
-    temporary, former = (target.with_name(f".{target.name}.{mark}.{kind}") for kind in ("partial", "former"))
-    if os.path.lexists(target) and not replace:
-        raise TargetError(f"{target} is there already", hint="use --force to replace it")
+    temporary, former = unfinished(target), target.with_name(f".{target.name}.{os.urandom(6).hex()}.former")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        parent = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        _undo_the_dead(target)
+        parent = open_parent(target)
     except OSError as error:
         raise TargetError(f"{target.parent} cannot be used: {error.strerror}") from error
     try:
+        _refuse_existing(target, replace=replace)
         yield temporary
         sync_file_system(parent)
+        _refuse_existing(target, replace=replace)
         if os.path.lexists(target):
-            if not replace:
-                raise TargetError(f"{target} is there already", hint="use --force to replace it")
             target.rename(former)
         temporary.rename(target)
         os.fsync(parent)
@@ -81,6 +81,26 @@ def _in_place_of(target: Path, *, replace: bool) -> Iterator[Path]:
             former.rename(target)
         if os.path.lexists(temporary):
             remove(parent, os.fsencode(temporary.name))
+        os.close(parent)
+
+
+def _refuse_existing(target: Path, *, replace: bool) -> None:
+    if os.path.lexists(target) and not replace:
+        raise TargetError(f"{target} is there already", hint="use --force to replace it")
+
+
+def _undo_the_dead(target: Path) -> None:
+    """Where an export was killed while it replaced the target: what was there before is there again, or goes."""
+    parent = os.open(target.parent, _DIRECTORY & ~os.O_NOFOLLOW)
+    try:
+        name = os.fsencode(target.name)
+        pattern = re.compile(rb"\." + re.escape(name) + rb"\.[0-9a-f]{12}\.former")
+        for former in of_the_dead(parent, map(os.fsencode, os.listdir(parent)), pattern):
+            if os.path.lexists(target):
+                remove(parent, former)
+            else:
+                os.rename(former, name, src_dir_fd=parent, dst_dir_fd=parent)
+    finally:
         os.close(parent)
 
 
