@@ -4,7 +4,7 @@
 #   make test          all checks: lint, types, layers, tests on two Pythons, fuzzing, the wheel
 #   make lint          lint, types and layers only
 #   make format        rewrite the code in the house format
-#   make fuzz          SECONDS=60 of each fuzz target
+#   make fuzz          SECONDS=60 of each fuzz target, by atheris where it can be had; CPU_MINUTES=30: until each had that
 #   make test-age      SECONDS=60 of repositories growing old, then the space after a year
 #   make test-crash    kill and fail the program at every call it makes to the disk; takes long
 #   make test-damage   change every byte of a repository, and damage it in every other way; takes long
@@ -41,7 +41,8 @@ test-damage: dev
 	@$(BIN)/python -m tests.damage
 
 fuzz: dev
-	$(BIN)/python -m fuzz.run --seconds $(SECONDS)
+	@"$(PYTHON)" tools/make_venv.py $(VENV) fuzz || echo "There is no atheris for this machine; the built-in engine fuzzes."
+	$(BIN)/python -m fuzz.run --seconds $(SECONDS) $(if $(CPU_MINUTES),--cpu-minutes $(CPU_MINUTES))
 
 test-age: dev
 	$(BIN)/python -m tests.age --seconds $(SECONDS)

@@ -14,16 +14,15 @@ import traceback
 from pathlib import Path
 
 from fuzz import mutation, structure
-from fuzz.target import INPUT_SECONDS, Target, bound_process, feed, load
+from fuzz.target import INPUT_SECONDS, Target, bound_process, feed
 
 MAX_INPUT = 1 << 20
 MAX_POOL = 1000
 SHARED_SIZE = MAX_INPUT + 8
 
 
-def run(name: str, seconds: float, seed: int, shared: Path, findings: Path) -> int:
+def run(target: Target, seconds: float, seed: int, shared: Path, findings: Path) -> int:
     """The whole life of a target's process. Returns its exit code; an unexpected exception is printed."""
-    target = load(name)
     bound_process()
     most = int(seconds) + INPUT_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))  # in C code no handler of signals runs

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from fuzz import builtin, guided
 from fuzz.ledger import Ledger, Run
-from fuzz.target import code_of, target_names
+from fuzz.target import code_of, load, target_names
 
 ROOT = Path(__file__).resolve().parent.parent
 CRASHES = ROOT / "fuzz" / "crashes"
@@ -38,7 +38,7 @@ def run_child(options: argparse.Namespace) -> int:
     name, findings = options.child, CRASHES / options.child
     if options.engine == "atheris":
         return guided.run(name, options.seconds, options.seed, guided.Places(CORPUS / name, findings, options.scratch))
-    return builtin.run(name, options.seconds, options.seed, options.scratch / "input", findings)
+    return builtin.run(load(name), options.seconds, options.seed, options.scratch / "input", findings)
 
 
 def supervise(name: str, options: argparse.Namespace, ledger: Ledger) -> bool:

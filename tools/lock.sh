@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolves the dependencies of pyproject.toml into the three locks, for every supported Python at once.
+# Resolves the dependencies of pyproject.toml into the four locks, for every supported Python at once.
 # usage: tools/lock.sh PYTHON
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,3 +27,4 @@ resolve() {
 resolve requirements-dev.lock pyproject.toml --group dev
 resolve requirements.lock pyproject.toml --constraint requirements-dev.lock
 resolve requirements-build.lock --group build --constraint requirements-dev.lock
+resolve requirements-fuzz.lock --group fuzz --constraint requirements-dev.lock

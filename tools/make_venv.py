@@ -2,6 +2,7 @@
 
     python tools/make_venv.py .venv runtime      what icc-store needs, for `make demo`
     python tools/make_venv.py .venv dev          the same and the tools, for `make test`
+    python tools/make_venv.py .venv fuzz         the same and atheris, for `make fuzz`, where there is a wheel of it
 
 A stamp in the environment holds a digest of everything it was made from, so a second run costs nothing and a
 changed lock is noticed. Packages come from wherever pip of this machine is set to get them; their hashes are ours.
@@ -25,8 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "runtime": ("requirements.lock", "requirements-build.lock"),
     "dev": ("requirements-dev.lock",),
+    "fuzz": ("requirements-dev.lock", "requirements-fuzz.lock"),
 }
-COVERED_BY = {"runtime": ("dev", "runtime"), "dev": ("dev",)}
+COVERED_BY = {"runtime": ("fuzz", "dev", "runtime"), "dev": ("fuzz", "dev"), "fuzz": ("fuzz",)}
 
 
 class SetupError(Exception):

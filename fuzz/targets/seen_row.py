@@ -6,7 +6,7 @@ import stat
 from typing import Any
 
 from fuzz import golden
-from fuzz.structure import MSGPACK, behind
+from fuzz.structure import MSGPACK
 from icc_store.codec.serial import pack
 from icc_store.entities.findings import error
 from icc_store.entities.validate import FileFacts, facts_from_wire, facts_to_wire
@@ -15,7 +15,7 @@ from icc_store.ids import ObjectId
 from icc_store.operations.memory.file_facts import RULES, ScannedFacts
 
 ALLOWED: tuple[type[BaseException], ...] = ()
-FORMS = (MSGPACK, behind(32, MSGPACK))
+FORMS = (MSGPACK,)
 
 _TREE = ObjectId(bytes(range(32)))
 _WIRES: list[dict[int, Any]] = [{1: b"a", 2: stat.S_IFREG | 0o600}, {1: b"b", 2: stat.S_IFREG | 0o600}]
