@@ -10,9 +10,11 @@ import importlib
 import os
 import pickle
 import pkgutil
+import re
 import shutil
 import signal
 import stat
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import icc_store
-from icc_store.cli.main import main
+from icc_store.cli.main import main, run
 from tests.faults.by_strace import Tracer
 from tests.faults.shim import NOTHING, Fault, Report, is_loaded
 from tests.support.live import Contents, on_disk
@@ -129,6 +131,21 @@ class Stage:
         assert good, value
         return value
 
+    def rehearse(self, *arguments: str | Path) -> None:
+        """Run the program once, and import and compile here whatever that takes, so that no other run has to."""
+
+        def work() -> tuple[list[str], list[tuple[Any, int]]]:
+            self._become(self.top / "out", self._scratch / "err")
+            run(["--repo", str(self.repository), *map(str, arguments)], os.environ)
+            return list(sys.modules), _known_patterns()
+
+        modules, patterns = self.isolated(work)
+        for name in modules:
+            with suppress(ImportError):
+                importlib.import_module(name)
+        for pattern, flags in patterns:
+            re.compile(pattern, flags)
+
     def _become(self, out: Path, err: Path) -> None:
         signal.alarm(PATIENCE)
         os.chdir(self.top)
@@ -142,6 +159,11 @@ class Stage:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             os.dup2(descriptor, number)
             os.close(descriptor)
+
+
+def _known_patterns() -> list[tuple[Any, int]]:
+    """What `re` has compiled and keeps, as arguments for compiling it again."""
+    return [key[1:3] for key in getattr(re, "_cache", ())]
 
 
 def _contents(top: Path) -> dict[str, tuple[int, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from icc_store.cli.failures import exit_codes
@@ -31,6 +32,8 @@ _NOT_GIVEN_BACK = "could not be given back"
 _UNFINISHED = (".icc-restore-", ".icc-unfinished-")
 """How names begin that a killed process leaves, one at most, and the next run removes."""
 
+_Look = Callable[[Stage, Operation, Ran], None]
+
 _NEVER_SAID = ("Traceback", "internal error", "mistake in icc-store")
 
 
@@ -52,9 +55,7 @@ def attempt(stage: Stage, operation: Operation, fault: Fault, number: int) -> Po
     ran = stage.run(*operation.command(stage), fault=fault, at=number)
     struck = len(ran.calls) >= number
     complaints = [*_told(ran, fault, struck=struck)]
-    # A run that failed before it changed anything has left what every run begins with.
-    looks = () if struck and ran.code > 0 and stage.untouched else (_judge, _next_run)
-    for look in looks:
+    for look in _looks(stage, ran, struck=struck):
         try:
             look(stage, operation, ran)
         except AssertionError as error:
@@ -62,6 +63,15 @@ def attempt(stage: Stage, operation: Operation, fault: Fault, number: int) -> Po
             break
     call, path = ran.calls[number - 1] if struck else (None, "")
     return Point(number, call, path.replace(str(stage.top), ""), ran.code, ran.err, tuple(complaints))
+
+
+def _looks(stage: Stage, ran: Ran, *, struck: bool) -> tuple[_Look, ...]:
+    """What is to be looked at: nothing twice that an earlier look has shown to be as it always is."""
+    if struck and ran.code > 0 and stage.untouched:
+        return ()  # it failed before it changed anything, and has left what every run begins with
+    if struck and ran.code == 0:
+        return (_judge,)  # it is done, so there is nothing that another run would have to complete
+    return (_judge, _next_run)
 
 
 def _told(ran: Ran, fault: Fault, *, struck: bool) -> list[str]:
@@ -90,6 +100,7 @@ def _judge(stage: Stage, operation: Operation, ran: Ran) -> None:
         operation.promise(stage)
         if ran.code == 0 and _NOT_GIVEN_BACK not in ran.out:
             operation.effect(stage)
+            nothing_is_left_behind(stage, operation)
 
     stage.isolated(look)
 
@@ -126,12 +137,17 @@ def _next_run(stage: Stage, operation: Operation, ran: Ran) -> None:
         look_into_repository(stage, going=operation.going)
         if not operation.once:
             operation.effect(stage)
-        left = [path for path in stage.top.rglob("*") if path.name.startswith(_UNFINISHED) or path.suffix == ".former"]
-        if operation.name in {"gc", "gc --compact"}:
-            left += (stage.repository / "writers").iterdir()
-        assert not left, f"left behind: {left}"
+        nothing_is_left_behind(stage, operation)
 
     stage.isolated(look)
+
+
+def nothing_is_left_behind(stage: Stage, operation: Operation) -> None:
+    """No temporary names, and after gc no records of writers."""
+    left = [path for path in stage.top.rglob("*") if path.name.startswith(_UNFINISHED) or path.suffix == ".former"]
+    if operation.name in {"gc", "gc --compact"}:
+        left += (stage.repository / "writers").iterdir()
+    assert not left, f"left behind: {left}"
 
 
 def _is_done(stage: Stage, operation: Operation) -> bool:

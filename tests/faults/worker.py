@@ -60,6 +60,7 @@ def main() -> None:
         stage = Stage(place, operation.repository)
         operation.prepare(stage)
         stage.begin()
+        stage.rehearse(*operation.command(stage))
         for _, fault, most, where in group:
             try_out(stage, operation, FAULTS[fault], most, where)
         shutil.rmtree(place)
