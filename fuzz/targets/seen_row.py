@@ -39,7 +39,7 @@ def fuzz_one(data: bytes) -> None:
     """A row that cannot be read says nothing, whatever it is."""
     row = parse_row(data)
     if row is not None:
-        row.pairs()
+        row.marks()
     for each in (data, _TREE + data):
         facts = ScannedFacts(_Rows(each), lambda: None)
         facts.knows(_TREE)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from icc_store.fs.excludes import Excludes
-from icc_store.fs.seen import Column
 from icc_store.ids import ObjectId
 from icc_store.model.content_writer import Adder
 from icc_store.model.entry import Wire
@@ -98,5 +97,5 @@ class Part:
     statuses: list[os.stat_result]
 
 
-Earlier = dict[bytes, tuple[Wire, Column | None]]
-"""Names of the last snapshot: the entry, and the change time and inode seen then."""
+Earlier = dict[bytes, tuple[Wire, int | None]]
+"""Names of the last snapshot: the entry, and the mark that it was seen with (fs/seen.py)."""

@@ -23,7 +23,7 @@ from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
-from icc_store.fs.seen import NO_FINGERPRINT, Column, fingerprint_of, list_key, make_row, parse_row, row_key
+from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
 from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import TREE_FANOUT_MIN
@@ -281,12 +281,12 @@ class Scanner:
             except DamageError:
                 continue  # everything in it counts as new, and is stored again
             if isinstance(tree, TreePart):
-                columns: list[Column | None] = [*row.pairs()]
+                marks: list[int | None] = [*row.marks()]
                 known = self._watcher is None or self._watcher.former(row.tree, tree.entries)
-                if len(columns) != len(tree.entries) or not known:
-                    columns = [None] * len(tree.entries)
-                for wire, column in zip(tree.entries, columns, strict=True):
-                    found[wire[NAME]] = (wire, column)
+                if len(marks) != len(tree.entries) or not known:
+                    marks = [None] * len(tree.entries)
+                for wire, mark in zip(tree.entries, marks, strict=True):
+                    found[wire[NAME]] = (wire, mark)
         return found
 
     def _wires(self, fd: int, directory: Directory, part: Part, earlier: Earlier, *, reread: bool) -> list[Wire] | None:
@@ -326,7 +326,7 @@ class Scanner:
         name: bytes,
         status: os.stat_result,
         *,
-        found: tuple[Wire, Column | None] | None,
+        found: tuple[Wire, int | None] | None,
         live: bool,
     ) -> Wire | None:
         """The entry of what is new, changed or not a file. None for a companion of a live database."""
@@ -360,7 +360,7 @@ class Scanner:
             counted.unchanged_files += 1
         else:
             counted.changed_files += 1
-            same_times = found is not None and found[1] == (status.st_ctime_ns, status.st_ino)
+            same_times = found is not None and found[1] == mark_of(status)
             if same_times and known[MTIME] == status.st_mtime_ns and FLAGS not in wire and FLAGS not in known:
                 self._monitor.warning(join(directory.path, name), "its content changed, its times did not")
         return wire
@@ -385,11 +385,11 @@ class Scanner:
         return in_order(wire)
 
 
-def _is_same(found: tuple[Wire, Column | None], status: os.stat_result) -> bool:
+def _is_same(found: tuple[Wire, int | None], status: os.stat_result) -> bool:
     """Whether a regular file is, by all that `stat` says, what its entry in the last snapshot describes."""
-    wire, column = found
+    wire, mark = found
     return (
-        column == (status.st_ctime_ns, status.st_ino)
+        mark == mark_of(status)
         and wire.get(SIZE) == status.st_size
         and wire[MTIME] == status.st_mtime_ns
         and status.st_mode & _TYPE == _REG

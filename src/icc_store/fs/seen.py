@@ -2,13 +2,13 @@
 
 There is one row per directory, or per part of a large one, for each source. It names the tree that describes the part
 and holds a fingerprint of everything `stat` said, names and subtrees included. When the fingerprint is the same, the
-part is the same, and its tree is not even read. When it is not, the columns of change times and inode numbers that
-follow tell which files changed; their sizes and modification times stand in the tree.
+part is the same, and its tree is not even read. When it is not, the marks that follow tell which files changed: each
+is made of the change time and the inode number of one entry. Sizes and modification times stand in the tree.
 
-    tree id (32)  fingerprint (16)  ctime_ns and inode of each entry (8 + 8, native order)
+    tree id (32)  fingerprint (16)  mark of each entry (8, native order)
 
-A file that changed less than two seconds before it was seen may change again within the same time stamp. Its change
-time is written as zero, which never matches, so it is read again next time (git's "racy" rule).
+A file that changed less than two seconds before it was seen may change again within the same time stamp. Its mark is
+written as zero, which never matches, so it is read again next time (git's "racy" rule).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from icc_store.codec.hashing import fingerprint
 from icc_store.ids import ID_SIZE, ObjectId
 
-Column = tuple[int, int]
 _FINGERPRINT_SIZE = 16
 NO_FINGERPRINT = bytes(_FINGERPRINT_SIZE)
 """Matches nothing: of a part whose files may have changed since without a sign, every entry is looked at next time."""
 _HEAD = ID_SIZE + _FINGERPRINT_SIZE
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
+_MIX = 0x9E37_79B9_7F4A_7C15
+_RACY = 0
+"""A mark that no entry has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,11 @@ class SeenRow:
 
     tree: ObjectId
     fingerprint: bytes
-    columns: bytes
+    column: bytes
 
-    def pairs(self) -> list[Column]:
-        """Change time and inode of every entry."""
-        flat = array("Q")
-        flat.frombytes(self.columns[: len(self.columns) // 16 * 16])
-        return list(zip(flat[::2], flat[1::2], strict=True))
+    def marks(self) -> array[int]:
+        """The marks of all entries. Of a row that was left with 16 bytes each, twice as many as there are entries."""
+        return array("Q", self.column)
 
 
 def row_key(label: bytes, path: bytes, first_name: bytes) -> bytes:
@@ -56,7 +56,7 @@ def list_key(label: bytes, path: bytes) -> bytes:
 
 def parse_row(row: bytes) -> SeenRow | None:
     """The row, or None when it cannot be one: it is derived, so it is simply made anew."""
-    if len(row) < _HEAD or (len(row) - _HEAD) % 16:
+    if len(row) < _HEAD or (len(row) - _HEAD) % 8:
         return None
     return SeenRow(ObjectId(row[:ID_SIZE]), row[ID_SIZE:_HEAD], row[_HEAD:])
 
@@ -73,13 +73,18 @@ def fingerprint_of(names: Sequence[bytes], statuses: Sequence[os.stat_result], o
     return fingerprint(b"\0".join(names), b"\0\0", flat.tobytes(), *others)
 
 
-def make_row(tree: ObjectId, statuses: Sequence[os.stat_result], mark: bytes, racy_from_ns: int) -> bytes:
-    """The row to leave under the fingerprint `mark`. What changed at `racy_from_ns` or later will not match."""
-    columns = array("Q")
+def mark_of(status: os.stat_result) -> int:
+    """Eight bytes that differ whenever the change time does, and as good as always when only the inode does."""
+    return (status.st_ctime_ns ^ status.st_ino * _MIX) & _MASK or 1
+
+
+def make_row(tree: ObjectId, statuses: Sequence[os.stat_result], outside: bytes, racy_from_ns: int) -> bytes:
+    """The row to leave, with `fingerprint_of` the part. What changed at `racy_from_ns` or later will not match."""
+    column = array("Q")
     for status in statuses:
-        changed = status.st_ctime_ns
-        if changed >= racy_from_ns or status.st_mtime_ns >= racy_from_ns:
-            changed = 0
-            mark = NO_FINGERPRINT
-        columns.extend((changed & _MASK, status.st_ino))
-    return tree + mark + columns.tobytes()
+        if status.st_ctime_ns >= racy_from_ns or status.st_mtime_ns >= racy_from_ns:
+            column.append(_RACY)
+            outside = NO_FINGERPRINT
+        else:
+            column.append(mark_of(status))
+    return tree + outside + column.tobytes()
