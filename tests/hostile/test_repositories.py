@@ -21,7 +21,7 @@ from icc_store.limits import MAX_OBJECT_SIZE, MIB
 from icc_store.objects.block import ZSTD, Frame
 from icc_store.opening import create_repository, open_repository
 from tests.support.bounded import one_after_another
-from tests.support.forged import DIRECTORY, LINK, Forge, content_list, part, wire
+from tests.support.forged import DIRECTORY, FILE, LINK, Forge, content_list, part, wire
 from tests.support.program import Done, Program
 
 RESTORE = ("restore", "forged", "--target", "TARGET")
@@ -303,6 +303,33 @@ def test_fields_that_cannot_be(place: Path, fields: dict[str, object]) -> None:
 
     forge(place, make)
     codes(place)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "fields"),
+    [
+        (b"target", LINK, {"key10": b"a\0b"}),
+        (b"attribute", FILE, {"key12": {b"user.a\0b": b"x"}}),
+        (b"time", FILE, {"key6": b"\x7f" + b"\xff" * 4999}),
+        (b"later", FILE, {"key6": ((1 << 63) * 10**9).to_bytes(13, signed=True)}),
+        (b"latest", FILE, {"key6": ((1 << 63) * 10**9 - 1).to_bytes(13, signed=True)}),
+        (b"device", 0o020666, {"key11": [(1 << 32) - 1, (1 << 32) - 1]}),
+        (b"owner", 0o104755, {"key3": (1 << 32) - 1, "key4": (1 << 32) - 1, "key5": 0}),
+    ],
+)
+def test_what_no_system_call_takes(place: Path, name: bytes, mode: int, fields: dict[str, object]) -> None:
+    """One entry that cannot be given to the system is told, and everything beside it comes back."""
+
+    def make(forge: Forge) -> None:
+        bad = forge.tree(wire(name, mode, **fields))
+        good = wire(b"good", key5=4, key7=forge.put(Kind.CHUNK, b"good"))
+        forge.snapshot(forge.tree(wire(b"d", DIRECTORY, key9=bad), good))
+
+    forge(place, make)
+    looks = (("ls", "forged", "-R", "-l"), ("ls", "forged", "-R", "--json"), ("diff", "forged", "TARGET"))
+    found = codes(place, *READING, *looks)
+    assert (place / "back" / "good").read_bytes() == b"good"
+    assert found["restore"] in {0, 3, 6}
 
 
 ABOUT = (

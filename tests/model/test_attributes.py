@@ -24,7 +24,7 @@ def test_few_stand_in_the_entry_many_in_an_object() -> None:
     assert attributes_of(shelf.reader, Entry(b"f", REGULAR, xattrs_id=identity)) == many
 
 
-@pytest.mark.parametrize("data", [pack([1, 2]), pack({b"a": 1}), pack({"a": b"b"}), b"\xc1"])
+@pytest.mark.parametrize("data", [pack([1, 2]), pack({b"a": 1}), pack({"a": b"b"}), pack({b"a\0": b""}), b"\xc1"])
 def test_an_object_that_is_no_map_of_bytes_is_damage(data: bytes) -> None:
     """Whatever else stands in the object is damage, and a missing one is missing."""
     shelf = Shelf()

@@ -108,6 +108,14 @@ class MetadataWriter:
         return True
 
 
+def device_number(entry: Entry) -> int:
+    """The number of a device node. Raises OSError for one that this system cannot have."""
+    try:
+        return os.makedev(*(entry.device or (0, 0)))
+    except OverflowError as error:
+        raise OSError(errno.EINVAL, "this system has no such devices", entry.name) from error
+
+
 def _accepted(call: Callable[..., None], *arguments: Target) -> bool:
     try:
         call(*arguments)

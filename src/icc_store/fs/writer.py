@@ -27,7 +27,7 @@ from icc_store.fs import removal
 from icc_store.fs.directory_stack import DirectoryStack, unlock_directory
 from icc_store.fs.durability import sync_file_system
 from icc_store.fs.leftovers import hold
-from icc_store.fs.metadata_writer import MetadataWriter, Skipped
+from icc_store.fs.metadata_writer import MetadataWriter, Skipped, device_number
 from icc_store.model import paths
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Owners
@@ -236,7 +236,7 @@ class TreeWriter:
         if kind == stat.S_IFIFO:
             number = 0
         elif kind in {stat.S_IFCHR, stat.S_IFBLK} and entry.device is not None:
-            number = os.makedev(*entry.device)
+            number = device_number(entry)
         else:
             raise OSError(errno.ENOTSUP, "cannot be made by a restore", entry.name)
         self._make(entry, owners, lambda name, fd: os.mknod(name, kind | 0o600, number, dir_fd=fd))

@@ -27,6 +27,8 @@ _TIMES = range(-_INT64, 2 * _INT64)
 """What MessagePack has integers for: the years 1677 to 2554. Other times are written as big-endian bytes."""
 
 _TYPE = 0o170000
+_TIME_END = (1 << 63) * 1_000_000_000
+"""Nanoseconds: a system counts its seconds in 64 bits."""
 _DIGEST_SIZE = 32
 _ID_KEYS = (CHUNK, LIST, SUBTREE, XATTRS_ID)
 
@@ -153,6 +155,8 @@ def entry_from_wire(wire: Wire) -> Entry:
         time = wire[MTIME]
         if type(time) is bytes:
             entry.mtime_ns = int.from_bytes(time, signed=True)
+            if not -_TIME_END <= entry.mtime_ns < _TIME_END:
+                raise ValueError("no system has such a time")
         if entry.device is not None:
             major, minor = entry.device
             entry.device = (major, minor)
@@ -177,7 +181,7 @@ def _check(entry: Entry) -> None:
             raise BlockDamaged(f"the entry {name!r} refers to something that is not an id")
     if not _is_complete(entry):
         raise BlockDamaged(f"the entry {name!r} is not complete")
-    if entry.xattrs is not None and not _are_attributes(entry.xattrs):
+    if entry.xattrs is not None and not are_attributes(entry.xattrs):
         raise BlockDamaged(f"the entry {name!r} has impossible attributes")
     if entry.digest is not None and (type(entry.digest) is not bytes or len(entry.digest) != _DIGEST_SIZE):
         raise BlockDamaged(f"the entry {name!r} has an impossible digest")
@@ -198,11 +202,14 @@ def _is_complete(entry: Entry) -> bool:
     if contents or entry.size or entry.digest is not None:
         return False
     if entry.target is not None:
-        return type(entry.target) is bytes
+        return type(entry.target) is bytes and b"\0" not in entry.target
     if entry.device is not None:
         return all(type(number) is int and 0 <= number < 1 << 32 for number in entry.device)
     return kind in (stat.S_IFDIR, stat.S_IFIFO, stat.S_IFSOCK)
 
 
-def _are_attributes(value: object) -> bool:
-    return type(value) is dict and all(type(part) is bytes for item in value.items() for part in item)
+def are_attributes(value: object) -> bool:
+    """Whether this is a map of names, as the system can take them, to bytes."""
+    if type(value) is not dict or not all(type(part) is bytes for item in value.items() for part in item):
+        return False
+    return not any(b"\0" in name for name in value)
