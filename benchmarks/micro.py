@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks.compare import read_tree
 from benchmarks.corpora import memory
 from benchmarks.floors import Floors
 from benchmarks.measure import run_all
@@ -20,7 +21,6 @@ from benchmarks.peers.protocol import Steps
 from benchmarks.plan import SEED
 from benchmarks.report import seconds, table
 from benchmarks.results import FloorSample
-from benchmarks.scenarios.contest import warm
 from benchmarks.scenarios.memory import day_zero
 from benchmarks.workspace import Workspace, copy_tree, default_directory
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     workspace = Workspace(options.work.absolute())
     source = day_zero(workspace, options.entities)
-    warm(source)
+    _warm(workspace, source)
     try:
         if options.profile:
             _profile(workspace, source, options.profile, options.sort)
@@ -78,7 +78,7 @@ def _profile(workspace: Workspace, original: Path, operation: str, sort: str) ->
         _must(peer.snapshot(source, "before"))
     if operation == "day":
         memory.advance_day(source, 1, SEED)
-    warm(source)
+    _warm(workspace, source)
     asked = {
         "restore": lambda: peer.restore(home / "restored"),
         "verify": peer.verify,
@@ -89,6 +89,11 @@ def _profile(workspace: Workspace, original: Path, operation: str, sort: str) ->
     _must([replace(command, argv=[*module, *command.argv[1:]]) for command in asked])
     pstats.Stats(str(profile)).strip_dirs().sort_stats(sort).print_stats(_SHOWN)
     workspace.discard(home)
+
+
+def _warm(workspace: Workspace, source: Path) -> None:
+    workspace.settle()
+    read_tree(source)
 
 
 def _must(steps: Steps) -> None:

@@ -28,6 +28,7 @@ class Plan:
     """Of the history of a repository."""
     many_files: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     snapshots: int = 1_000
+    snapshot_entities: int = 1_000
     seconds: float | None = None
     """After which a scenario begins nothing more that it can do without."""
 
@@ -46,7 +47,7 @@ QUICK = Plan(
     transcript_steps=2,
     database_bytes=8 << 20,
     database_steps=2,
-    states=20,
+    states=12,
     many_files=(1_000, 10_000),
     snapshots=40,
 )

@@ -31,8 +31,9 @@ class Workspace:
     `INODE_REST_SECONDS`), so big trees are only moved aside, and deleted when all is measured.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, settle_seconds: float = SETTLE_SECONDS) -> None:
         self.root = root
+        self._settle_seconds = settle_seconds
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if root.is_symlink() or root.stat().st_uid != os.getuid():
             raise PermissionError(f"{root} belongs to someone else: name another directory with --work")
@@ -74,6 +75,11 @@ class Workspace:
         else:
             tree.rename(Path(tempfile.mkdtemp(dir=self._discarded)) / tree.name)
 
+    def settle(self) -> None:
+        """Let pending writes reach the disk and just-written files become old enough to be trusted."""
+        os.sync()
+        time.sleep(self._settle_seconds)
+
     def free_bytes(self) -> int:
         """Return how much room the file system has left."""
         return shutil.disk_usage(self.root).free
@@ -94,9 +100,3 @@ def _has_few_files(tree: Path) -> bool:
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a tree with all its metadata into the missing directory `target`."""
     subprocess.run(["cp", "--archive", "--reflink=auto", source, target], check=True)
-
-
-def settle() -> None:
-    """Let pending writes reach the disk and just-written files become old enough to be trusted."""
-    os.sync()
-    time.sleep(SETTLE_SECONDS)

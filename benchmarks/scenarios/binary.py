@@ -5,9 +5,9 @@ from pathlib import Path
 
 from benchmarks.corpora import binary as corpus
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.memory import FIRST, RESTORE
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 EDITED = "edited copy"
 
@@ -20,13 +20,13 @@ def binary(contest: Contest, plan: Plan) -> None:
     for run in contest.runs(plan.big_runs):
         with contest.run(run) as source:
             copy_tree(original, source)
-            settle()
+            contest.settle()
             contest.snapshot(FIRST, source, "original")
             contest.sizes("after the first snapshot")
             contest.floors(source)
             contest.workspace.discard(source)
             copy_tree(edited, source)
-            expected = warm(source)
+            expected = contest.warm(source)
             contest.snapshot(EDITED, source, "edited")
             contest.sizes("after the edited copy")
             contest.restore(RESTORE, expected)

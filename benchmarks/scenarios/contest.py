@@ -13,7 +13,7 @@ from benchmarks.measure import Measurement, run_all
 from benchmarks.peers import ANCHORS, Peer, make_peer
 from benchmarks.peers.protocol import Steps
 from benchmarks.results import Problem, Sample, ScenarioResult, SizeSample
-from benchmarks.workspace import Workspace, copy_tree, settle
+from benchmarks.workspace import Workspace, copy_tree
 
 Ask = Callable[[Peer], Steps]
 Judge = Callable[[Peer, Path], Sequence[str]]
@@ -153,6 +153,15 @@ class Contest:
             self.workspace.discard(home)
             copy.rename(home)
 
+    def settle(self) -> None:
+        """Let pending writes reach the disk, and what was just written become old enough to be trusted."""
+        self.workspace.settle()
+
+    def warm(self, tree: Path) -> Tree:
+        """Settle, then read all of a tree: what is expected back, and now in the page cache."""
+        self.settle()
+        return read_tree(tree)
+
     def note(self, text: str) -> None:
         """Tell the person waiting what happens."""
         self._report(f"{self.result.scenario}: {text}")
@@ -187,9 +196,3 @@ class Contest:
 
 def _failure(done: Measurement) -> str:
     return f"exit status {done.status}: {done.stderr.strip()[-500:]}"
-
-
-def warm(tree: Path) -> Tree:
-    """Let writes settle, then read all of a tree: what is expected back, and now in the page cache."""
-    settle()
-    return read_tree(tree)

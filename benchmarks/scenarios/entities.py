@@ -14,10 +14,10 @@ from benchmarks.corpora.memory import DayChanges
 from benchmarks.peers import OURS
 from benchmarks.peers.protocol import Peer
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.growth import DAILY, LAST, label
 from benchmarks.scenarios.memory import FIRST, day_zero
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 ASKED = (OURS, "git")
 
@@ -26,12 +26,12 @@ def entities(contest: Contest, plan: Plan, *, entities: int) -> None:
     """A snapshot a day; then diff by entity, history, blame and search."""
     with contest.run(1, only=ASKED) as source:
         copy_tree(day_zero(contest.workspace, entities), source)
-        warm(source)
+        contest.warm(source)
         contest.snapshot(FIRST, source, label(0))
         days: list[DayChanges] = []
         for day in range(1, plan.days + 1):
             days.append(corpus.advance_day(source, day, SEED))
-            settle()
+            contest.settle()
             contest.snapshot(DAILY, source, label(day))
         contest.sizes(LAST)
         _ask(contest, source, days)

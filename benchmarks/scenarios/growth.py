@@ -5,9 +5,9 @@ from pathlib import Path
 from benchmarks.compare import Tree
 from benchmarks.corpora import memory as corpus
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.memory import FIRST, LIST, ONE_FILE, RESTORE, VERIFY, day_zero, some_entity
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 DAILY = "daily snapshot"
 ONE_NEW = f"{ONE_FILE}, newest"
@@ -26,12 +26,12 @@ def growth(contest: Contest, plan: Plan, *, entities: int) -> None:
     """A snapshot a day, then reading old and new ones, rewriting for size, and, from where that began, pruning."""
     with contest.run(1) as source:
         copy_tree(day_zero(contest.workspace, entities), source)
-        settle()
+        contest.settle()
         first_file = some_entity(source)
         contest.snapshot(FIRST, source, label(0))
         contest.sizes("after the first snapshot")
         days = _live_through(contest, source, plan.days)
-        expected = warm(source)
+        expected = contest.warm(source)
         contest.sizes(LAST)
         contest.restore(RESTORE, expected)
         contest.ask(VERIFY, lambda peer: peer.verify())
@@ -71,7 +71,7 @@ def _live_through(contest: Contest, source: Path, days: int) -> int:
             return day - 1
         changes = corpus.advance_day(source, day, SEED)
         contest.note(f"day {day}: {changes.summary()}")
-        settle()
+        contest.settle()
         contest.snapshot(DAILY, source, label(day))
         contest.sizes(f"after day {day}")
     return days

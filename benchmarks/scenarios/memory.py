@@ -6,8 +6,8 @@ from pathlib import Path
 
 from benchmarks.corpora import memory as corpus
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
-from benchmarks.workspace import Workspace, copy_tree, settle
+from benchmarks.scenarios.contest import Contest
+from benchmarks.workspace import Workspace, copy_tree
 
 FIRST = "first snapshot"
 UNCHANGED = "unchanged snapshot"
@@ -25,14 +25,14 @@ def memory(contest: Contest, plan: Plan, *, entities: int) -> None:
     for run in contest.runs(plan.runs):
         with contest.run(run) as source:
             copy_tree(day_zero(contest.workspace, entities), source)
-            settle()  # and warm: it was just written
+            contest.settle()  # and warm: it was just written
             contest.snapshot(FIRST, source, "day-000")
             contest.sizes("after the first snapshot")
             contest.snapshot(UNCHANGED, source, "day-000-again")
             contest.sizes("after an unchanged one")
             contest.floors(source)
             corpus.advance_day(source, run, SEED)
-            expected = warm(source)
+            expected = contest.warm(source)
             contest.snapshot(DAY, source, "day-001")
             contest.sizes("after one day's changes")
             contest.restore(RESTORE, expected)
@@ -47,10 +47,10 @@ def startup(contest: Contest, plan: Plan) -> None:
     """Whole processes on a memory so small that starting is most of the work."""
     with contest.run(1) as source:
         copy_tree(day_zero(contest.workspace, 250), source)
-        warm(source)
+        contest.warm(source)
         contest.snapshot(FIRST, source, "first")
         contest.floors(source)
-        warm(source)
+        contest.warm(source)
         path, data = some_entity(source)
         for number in range(plan.startup_runs):
             contest.snapshot(UNCHANGED, source, f"again-{number:03d}", sample_memory=False)

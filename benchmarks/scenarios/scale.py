@@ -8,13 +8,12 @@ from benchmarks.corpora import memory as memory_corpus
 from benchmarks.corpora import tiny as tiny_corpus
 from benchmarks.peers import OURS, REFERENCES
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.growth import LAST
 from benchmarks.scenarios.memory import FIRST, LIST, RESTORE, UNCHANGED, VERIFY, day_zero
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 SNAPSHOT = "snapshot"
-_ENTITIES = 1_000
 
 
 def many_files(contest: Contest, plan: Plan) -> None:
@@ -30,7 +29,7 @@ def many_files(contest: Contest, plan: Plan) -> None:
 def _many_files(contest: Contest, files: int) -> None:
     source = contest.workspace.cached(f"tiny-spread-{files}", partial(tiny_corpus.build_spread, files=files, seed=SEED))
     with contest.run(1, only=(OURS, *REFERENCES)):
-        expected = warm(source)
+        expected = contest.warm(source)
         contest.snapshot(of_files(FIRST, files), source, "first")
         contest.sizes(f"after {files:,} files")
         contest.snapshot(of_files(UNCHANGED, files), source, "unchanged")
@@ -46,8 +45,8 @@ def of_files(operation: str, files: int) -> str:
 def many_snapshots(contest: Contest, plan: Plan) -> None:
     """One snapshot after the other, 20 entities changed in each: the last should take as long as the first."""
     with contest.run(1, only=(OURS,)) as source:
-        copy_tree(day_zero(contest.workspace, _ENTITIES), source)
-        settle()
+        copy_tree(day_zero(contest.workspace, plan.snapshot_entities), source)
+        contest.settle()
         contest.snapshot(FIRST, source, "first")
         for number in range(1, plan.snapshots + 1):
             memory_corpus.use(source, number, SEED)
@@ -55,7 +54,7 @@ def many_snapshots(contest: Contest, plan: Plan) -> None:
             if contest.time_left() < 0:
                 contest.note(f"no time for more than {number} of {plan.snapshots} snapshots")
                 break
-        expected = warm(source)
+        expected = contest.warm(source)
         contest.sizes(LAST)
         contest.restore(RESTORE, expected)
         contest.ask(VERIFY, lambda peer: peer.verify())

@@ -7,10 +7,10 @@ from pathlib import Path
 from benchmarks.corpora import history as project
 from benchmarks.corpora import package as releases
 from benchmarks.plan import Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.growth import LAST, rewrite
 from benchmarks.scenarios.memory import FIRST, RESTORE, VERIFY
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 NEXT_RELEASE = "next release"
 NEXT_STATE = "next state"
@@ -37,16 +37,16 @@ def package(contest: Contest, plan: Plan) -> None:
     _one_after_the_other(contest, [wheel.stem for wheel in wheels], show, NEXT_RELEASE)
 
 
-def history(contest: Contest, plan: Plan) -> None:
-    """A snapshot of each of many states of this project itself, evenly spaced over its commits."""
+def history(contest: Contest, plan: Plan, *, repository: Path = project.ROOT) -> None:
+    """A snapshot of each of many states of a repository, this project's own, evenly spaced over its commits."""
     try:
-        commits = project.commits(plan.states)
+        commits = project.commits(plan.states, repository)
     except project.HistoryUnavailable as unavailable:
         contest.note(f"left out: {unavailable}")
         return
     contest.result.facts["commits"] = commits
     scratch = contest.workspace.fresh("index")
-    _one_after_the_other(contest, commits, project.Checkout(scratch).show, NEXT_STATE)
+    _one_after_the_other(contest, commits, project.Checkout(scratch, repository).show, NEXT_STATE)
     contest.workspace.discard(scratch)
 
 
@@ -54,10 +54,10 @@ def _one_after_the_other(contest: Contest, states: Sequence[str], show: Show, op
     with contest.run(1) as source:
         for number, state in enumerate(states):
             show(source, state)
-            settle()
+            contest.settle()
             contest.snapshot(operation if number else FIRST, source, f"state-{number:03d}")
             contest.sizes(f"after state {number + 1}" if number else "after the first snapshot")
-        expected = warm(source)
+        expected = contest.warm(source)
         contest.sizes(LAST)
         contest.restore(RESTORE, expected)
         contest.ask(VERIFY, lambda peer: peer.verify())

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from benchmarks.corpora import tiny as corpus
 from benchmarks.plan import SEED, Plan
-from benchmarks.scenarios.contest import Contest, warm
+from benchmarks.scenarios.contest import Contest
 from benchmarks.scenarios.memory import FIRST, RESTORE, UNCHANGED
-from benchmarks.workspace import copy_tree, settle
+from benchmarks.workspace import copy_tree
 
 RENAMED = "one file renamed"
 
@@ -28,14 +28,14 @@ def _tiny(contest: Contest, plan: Plan, layout: str, build: Callable[[Path], Non
     for run in contest.runs(plan.big_runs):
         with contest.run(run) as source:
             copy_tree(original, source)
-            settle()
+            contest.settle()
             contest.snapshot(FIRST, source, "first")
             contest.sizes("after the first snapshot")
             contest.snapshot(UNCHANGED, source, "unchanged")
             contest.sizes("after an unchanged one")
             contest.floors(source)
             corpus.rename_one(source, SEED)
-            expected = warm(source)
+            expected = contest.warm(source)
             contest.snapshot(RENAMED, source, "renamed")
             contest.sizes("after one rename")
             contest.restore(RESTORE, expected)

@@ -1,8 +1,10 @@
-"""Results of scenarios that nobody had to run."""
+"""Results of scenarios that nobody had to run, and a repository with a history."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +43,25 @@ def made_up() -> MakeResult:
         )
 
     return make
+
+
+def git(repository: Path, *argv: str) -> str:
+    person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@localhost")
+    done = subprocess.run(["git", "-C", repository, *person, *argv], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A git repository of five commits, in which a file changes, one comes and one goes."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "--quiet")
+    for number in range(5):
+        (root / "changes.txt").write_text(f"state {number}")
+        (root / "stays.txt").write_text("always")
+        (root / f"only-{number}.txt").write_text("here today")
+        (root / f"only-{number - 1}.txt").unlink(missing_ok=True)
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--message", f"{number}")
+    return root

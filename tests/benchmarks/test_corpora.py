@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -12,30 +11,9 @@ import pytest
 
 from benchmarks.compare import Fidelity, differences, read_tree
 from benchmarks.corpora import database, history, memory, transcript
+from tests.benchmarks.conftest import git
 
 SEED = 7
-
-
-def git(repository: Path, *argv: str) -> str:
-    person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@localhost")
-    done = subprocess.run(["git", "-C", repository, *person, *argv], check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A git repository of five commits, in which a file changes, one comes and one goes."""
-    root = tmp_path / "project"
-    root.mkdir()
-    git(root, "init", "--quiet")
-    for number in range(5):
-        (root / "changes.txt").write_text(f"state {number}")
-        (root / "stays.txt").write_text("always")
-        (root / f"only-{number}.txt").write_text("here today")
-        (root / f"only-{number - 1}.txt").unlink(missing_ok=True)
-        git(root, "add", "--all")
-        git(root, "commit", "--quiet", "--message", f"{number}")
-    return root
 
 
 def test_history_is_shown_state_by_state(tmp_path: Path, repository: Path) -> None:
