@@ -114,6 +114,8 @@ def _cell(value: float | None, unit: Callable[[float], str]) -> str:
 
 def seconds(value: float) -> str:
     """Show a time, in milliseconds below a second."""
+    if value == 0:
+        return "0"
     if value < 1:
         return f"{value * 1000:.{0 if value >= 0.01 else 1}f} ms"
     return f"{value:.2f} s"

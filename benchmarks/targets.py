@@ -9,7 +9,7 @@ from benchmarks import measures as m
 from benchmarks.measures import Measure
 from benchmarks.results import ScenarioResult
 from benchmarks.scenarios.binary import EDITED
-from benchmarks.scenarios.growth import GC, LAST, ONE_OLD, OPTIMIZED
+from benchmarks.scenarios.growth import GC, LAST, ONE_OLD, OPTIMIZED, OPTIMIZED_RESTORE
 from benchmarks.scenarios.memory import DAY, DIFF, FIRST, HELP, LIST, ONE_FILE, RESTORE, UNCHANGED, VERIFY
 from benchmarks.scenarios.scale import SNAPSHOT
 
@@ -124,11 +124,12 @@ TARGETS: Sequence[Target] = (
     _fast("growth", ONE_OLD, 5, 10, "one file of the 30th snapshot back"),
     _fast("memory", VERIFY, 4, None),
     Target("memory", f"{VERIFY}: times as fast as `git fsck`", m.faster(VERIFY, "git"), None, 1, True, times),
+    _fast("growth", OPTIMIZED_RESTORE, 2.5, None, f"{RESTORE} after {_OPTIMIZE}"),
     _fast("growth", GC, 4, 10, "gc from 30 to 10 snapshots"),
     _fast("memory", LIST, 4, 10),
     _fast("memory", DIFF, 8, 20, "diff of two snapshots"),
-    _fast("binary", FIRST, 1.8, 3),
-    _fast("binary", EDITED, 3, 6),
+    _fast("binary", FIRST, 1.8, 3, "file of 2 GiB, first snapshot"),
+    _fast("binary", EDITED, 3, 6, "file of 2 GiB, edited copy"),
     _low("growth", f"size after 30 days, of {_AGGRESSIVE}", m.size(LAST, "git", OPTIMIZED), 0.7, 0.55),
     _low("growth", "size after 30 days, of restic", m.size(LAST, "restic"), 0.15, None),
     _low("growth", f"size after 30 days and {_OPTIMIZE}, of {_AGGRESSIVE}", m.size(OPTIMIZED, "git"), 0.5, 0.4),
@@ -137,7 +138,7 @@ TARGETS: Sequence[Target] = (
     _low("memory", "peak memory", m.peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
     _low("many-files", "peak memory, 1,000,000 files", m.peak_memory_at(_MANY), 150 * _MB, 60 * _MB, show=megabytes),
     _low("many-snapshots", "peak memory in the end, of that at first", m.memory_of_first(SNAPSHOT), 1.1, None),
-    _low("startup", UNCHANGED, m.wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
+    _low("startup", f"250 entities, {UNCHANGED}, whole process", m.wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
     _low("startup", f"`icc-store {HELP}`", m.wall(HELP), 0.060, 0.040, show=milliseconds),
     _low("many-snapshots", "time of a snapshot in the end, of that at first", m.last_of_first(SNAPSHOT), 1.1, None),
     _low("many-files", "first snapshot of 1,000,000 files, of linear", m.linear(FIRST, 100_000, _MANY), 1.3, None),
