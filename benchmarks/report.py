@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from benchmarks.measures import speed_ratio
+from benchmarks.figures import speed_ratio
 from benchmarks.peers import OURS, REFERENCES
 from benchmarks.results import ScenarioResult, moment_number
 from benchmarks.targets import FASTER_OF, STATED_FOR, Target, verdicts

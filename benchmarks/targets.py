@@ -5,8 +5,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks import floors
-from benchmarks import measures as m
-from benchmarks.measures import Measure
+from benchmarks.figures import (
+    Figure,
+    cpu_of_floor,
+    faster,
+    last_of_first,
+    linear,
+    memory_of_first,
+    peak_memory,
+    peak_memory_at,
+    size,
+    wall,
+    wall_of_floor,
+)
 from benchmarks.results import ScenarioResult
 from benchmarks.scenarios.binary import EDITED
 from benchmarks.scenarios.growth import GC, LAST, ONE_OLD, OPTIMIZED, OPTIMIZED_RESTORE
@@ -29,7 +40,7 @@ class Target:
 
     family: str
     text: str
-    measure: Measure
+    figure: Figure
     must: float | None
     stretch: float | None
     at_least: bool
@@ -91,20 +102,20 @@ def megabytes(size: float) -> str:
 
 def _fast(family: str, operation: str, must: float, stretch: float | None, text: str = "") -> Target:
     return Target(
-        family, f"{text or operation}: times as fast", m.faster(operation), must, stretch, at_least=True, show=times
+        family, f"{text or operation}: times as fast", faster(operation), must, stretch, at_least=True, show=times
     )
 
 
 def _low(
     family: str,
     text: str,
-    measure: Measure,
+    figure: Figure,
     must: float | None,
     stretch: float | None,
     *,
     show: Callable[[float], str] = times,
 ) -> Target:
-    return Target(family, text, measure, must, stretch, at_least=False, show=show)
+    return Target(family, text, figure, must, stretch, at_least=False, show=show)
 
 
 _AGGRESSIVE = "`git gc --aggressive`"
@@ -113,35 +124,35 @@ _MANY = 1_000_000
 
 TARGETS: Sequence[Target] = (
     _fast("memory", FIRST, 2.5, 4),
-    _low("memory", f"{FIRST}: CPU, of that of the floor", m.cpu_of_floor(FIRST, floors.COMPRESS), None, 2),
+    _low("memory", f"{FIRST}: CPU, of that of the floor", cpu_of_floor(FIRST, floors.COMPRESS), None, 2),
     _fast("memory", UNCHANGED, 6, 10),
-    _low("memory", f"{UNCHANGED}: of a bare walk and stat in C", m.wall_of_floor(UNCHANGED, floors.WALK), None, 3),
+    _low("memory", f"{UNCHANGED}: of a bare walk and stat in C", wall_of_floor(UNCHANGED, floors.WALK), None, 3),
     _fast("memory", DAY, 5, 8),
     _fast("memory", RESTORE, 2.5, None),
-    Target("memory", f"{RESTORE}: times as fast as `git checkout`", m.faster(RESTORE, "git"), 1, None, True, times),
-    _low("memory", f"{RESTORE}: of the create and write floor", m.wall_of_floor(RESTORE, floors.CREATE), None, 1.3),
+    Target("memory", f"{RESTORE}: times as fast as `git checkout`", faster(RESTORE, "git"), 1, None, True, times),
+    _low("memory", f"{RESTORE}: of the create and write floor", wall_of_floor(RESTORE, floors.CREATE), None, 1.3),
     _fast("memory", ONE_FILE, 5, 10, "one file of the newest snapshot"),
     _fast("growth", ONE_OLD, 5, 10, "one file of the 30th snapshot back"),
     _fast("memory", VERIFY, 4, None),
-    Target("memory", f"{VERIFY}: times as fast as `git fsck`", m.faster(VERIFY, "git"), None, 1, True, times),
+    Target("memory", f"{VERIFY}: times as fast as `git fsck`", faster(VERIFY, "git"), None, 1, True, times),
     _fast("growth", OPTIMIZED_RESTORE, 2.5, None, f"{RESTORE} after {_OPTIMIZE}"),
     _fast("growth", GC, 4, 10, "gc from 30 to 10 snapshots"),
     _fast("memory", LIST, 4, 10),
     _fast("memory", DIFF, 8, 20, "diff of two snapshots"),
     _fast("binary", FIRST, 1.8, 3, "file of 2 GiB, first snapshot"),
     _fast("binary", EDITED, 3, 6, "file of 2 GiB, edited copy"),
-    _low("growth", f"size after 30 days, of {_AGGRESSIVE}", m.size(LAST, "git", OPTIMIZED), 0.7, 0.55),
-    _low("growth", "size after 30 days, of restic", m.size(LAST, "restic"), 0.15, None),
-    _low("growth", f"size after 30 days and {_OPTIMIZE}, of {_AGGRESSIVE}", m.size(OPTIMIZED, "git"), 0.5, 0.4),
-    _low("history", f"size after 60 states, of {_AGGRESSIVE}", m.size(LAST, "git", OPTIMIZED), 1, 0.8),
-    _low("history", f"size after 60 states and {_OPTIMIZE}, of {_AGGRESSIVE}", m.size(OPTIMIZED, "git"), 0.8, 0.5),
-    _low("memory", "peak memory", m.peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
-    _low("many-files", "peak memory, 1,000,000 files", m.peak_memory_at(_MANY), 150 * _MB, 60 * _MB, show=megabytes),
-    _low("many-snapshots", "peak memory in the end, of that at first", m.memory_of_first(SNAPSHOT), 1.1, None),
-    _low("startup", f"250 entities, {UNCHANGED}, whole process", m.wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
-    _low("startup", f"`icc-store {HELP}`", m.wall(HELP), 0.060, 0.040, show=milliseconds),
-    _low("many-snapshots", "time of a snapshot in the end, of that at first", m.last_of_first(SNAPSHOT), 1.1, None),
-    _low("many-files", "first snapshot of 1,000,000 files, of linear", m.linear(FIRST, 100_000, _MANY), 1.3, None),
+    _low("growth", f"size after 30 days, of {_AGGRESSIVE}", size(LAST, "git", OPTIMIZED), 0.7, 0.55),
+    _low("growth", "size after 30 days, of restic", size(LAST, "restic"), 0.15, None),
+    _low("growth", f"size after 30 days and {_OPTIMIZE}, of {_AGGRESSIVE}", size(OPTIMIZED, "git"), 0.5, 0.4),
+    _low("history", f"size after 60 states, of {_AGGRESSIVE}", size(LAST, "git", OPTIMIZED), 1, 0.8),
+    _low("history", f"size after 60 states and {_OPTIMIZE}, of {_AGGRESSIVE}", size(OPTIMIZED, "git"), 0.8, 0.5),
+    _low("memory", "peak memory", peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
+    _low("many-files", "peak memory, 1,000,000 files", peak_memory_at(_MANY), 150 * _MB, 60 * _MB, show=megabytes),
+    _low("many-snapshots", "peak memory in the end, of that at first", memory_of_first(SNAPSHOT), 1.1, None),
+    _low("startup", f"250 entities, {UNCHANGED}, whole process", wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
+    _low("startup", f"`icc-store {HELP}`", wall(HELP), 0.060, 0.040, show=milliseconds),
+    _low("many-snapshots", "time of a snapshot in the end, of that at first", last_of_first(SNAPSHOT), 1.1, None),
+    _low("many-files", "first snapshot of 1,000,000 files, of linear", linear(FIRST, 100_000, _MANY), 1.3, None),
 )
 
 
@@ -154,7 +165,7 @@ def verdicts(results: Iterable[ScenarioResult]) -> list[Verdict]:
 def _judge(target: Target, results: Iterable[ScenarioResult]) -> Verdict:
     for result in results:
         if result.scenario.startswith(target.family):
-            measured = target.measure(result)
+            measured = target.figure(result)
             if measured is not None:
                 return Verdict(target, result.scenario, measured)
     return Verdict(target, target.family, None)
