@@ -25,7 +25,7 @@ _MEMORY_DISK = Path("/dev/shm")
 
 @dataclass(frozen=True)
 class Task:
-    """One operation under one fault: so many points, or the calls on paths that end so, or else all calls."""
+    """One operation under one fault: so many points, or the calls that `where` fits, or else all calls."""
 
     operation: str
     fault: Fault

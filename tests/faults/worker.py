@@ -2,8 +2,8 @@
 
     python -m tests.faults.worker SCRATCH TASKS
 
-TASKS is a JSON list of [operation, fault, most, where]: `most` points at even distances, or all calls on the paths
-whose end the pattern `where` fits, or where both are null call number 1, 2, 3 ... until a run survives. Prints a line
+TASKS is a JSON list of [operation, fault, most, where]: `most` points at even distances, or all calls whose name and
+path end as the pattern `where` says, or where both are null call number 1, 2, 3 ... until a run survives. Prints a line
 of JSON for each task, with all calls that a run without a fault makes, and one for each point.
 """
 
@@ -28,7 +28,7 @@ from tests.faults.trial import attempt
 def numbers(calls: list[tuple[str, str]], most: int | None, where: str | None) -> Iterable[int]:
     """Which calls to strike: every one, and then one more; `most` of them at even distances; those on one path."""
     if where is not None:
-        return [number for number, (_, path) in enumerate(calls, 1) if re.search(f"(?:{where})$", path)]
+        return [number for number, call in enumerate(calls, 1) if re.search(f"(?:{where})$", " ".join(call))]
     if most is None:
         return itertools.count(1)
     return sorted({1 + (2 * each + 1) * len(calls) // (2 * most) for each in range(most)})

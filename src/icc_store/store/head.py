@@ -61,7 +61,7 @@ def write_head(path: Path, repository: bytes, head: Head) -> None:
 def read_head(path: Path, repository: bytes) -> Head:
     """What `head` says. Raises BlockDamaged when it is missing, broken or another repository's."""
     try:
-        data = path.read_bytes()
+        data = read_plain(path, HEAD_SIZE)
     except FileNotFoundError:
         raise BlockDamaged(f"{path} is missing", hint="run `icc-store verify`") from None
     return parse_head(data, repository, path)

@@ -54,8 +54,8 @@ def room_left(file: Path) -> int:
     return min(free, limit - file.stat().st_size)
 
 
-def meaning(error: lmdb.Error, file: Path) -> IccStoreError:
-    """The error of our own for what LMDB says of the database in `file`."""
+def meaning(error: lmdb.Error, file: Path, *, before: str = "") -> IccStoreError:
+    """The error of our own for what LMDB says of the database in `file`; `before` is what went wrong last."""
     where, what = file.parent, str(error)
     if isinstance(error, lmdb.ReadonlyError):
         return not_writable(where)
@@ -68,7 +68,8 @@ def meaning(error: lmdb.Error, file: Path) -> IccStoreError:
     if what.endswith(_FORBIDDEN):
         return IccStoreError(f"{where} cannot be opened: {what}", hint="check its permissions")
     if isinstance(error, lmdb.PanicError):  # LMDB closes itself to a process after a commit whose last write failed
-        return IccStoreError(f"{where} was closed, since a write to it failed", hint="run the command again")
+        why = f": {before}" if before else ""
+        return IccStoreError(f"{where} was closed, since a write to it failed{why}", hint="run the command again")
     if isinstance(error, _OF_DAMAGE):
         return DamageError(f"LMDB cannot read {where}: {what}", hint="run `icc-store verify`")
     if isinstance(error, lmdb.MemoryError) and _may_have_any_address(file):

@@ -76,6 +76,7 @@ class LmdbStore:
         self._head_path = path / HEAD_NAME
         self.file = path / DATA_NAME
         """Where LMDB keeps everything."""
+        self._last_failure = ""
         fresh = not self.file.exists()
         if fresh and (readonly or self._head_path.exists()):
             raise BlockDamaged(f"{self.file} is missing", hint="restore it from a copy of the repository")
@@ -295,7 +296,14 @@ class LmdbStore:
         try:
             yield
         except lmdb.Error as error:
-            raise meaning(error, self.file) from error
+            raise self.explained(error) from error
+
+    def explained(self, error: lmdb.Error) -> IccStoreError:
+        """The error of our own for what LMDB says; of a database that closed itself it tells why."""
+        found = meaning(error, self.file, before=self._last_failure)
+        if not isinstance(error, lmdb.PanicError):
+            self._last_failure = found.message
+        return found
 
 
 def _pages(stat: dict[str, int]) -> int:

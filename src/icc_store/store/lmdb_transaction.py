@@ -13,10 +13,9 @@ from typing import Any, NoReturn, Protocol
 
 import lmdb
 
-from icc_store.errors import BlockDamaged, DamageError
+from icc_store.errors import BlockDamaged, DamageError, IccStoreError
 from icc_store.limits import MAX_BLOCK_NUMBER
 from icc_store.store.head import Head
-from icc_store.store.lmdb_failures import meaning
 from icc_store.store.protocol import Table
 
 BLOCKS = b"blocks"
@@ -37,6 +36,9 @@ class Tables(Protocol):
     """None for one that a read-only repository lacks; it is empty then."""
 
     file: Path
+
+    def explained(self, error: lmdb.Error) -> IccStoreError:
+        """The error of our own for what LMDB says."""
 
 
 def commit_of(stored: bytes | None) -> Head:
@@ -133,7 +135,7 @@ class LmdbRead:
             self._raise(error)
 
     def _raise(self, error: lmdb.Error) -> NoReturn:
-        raise meaning(error, self._store.file) from error
+        raise self._store.explained(error) from error
 
 
 def _number(key: bytes) -> int:

@@ -6,10 +6,21 @@ written to, by us or by liblmdb, and a pipe would be waited for.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from icc_store.errors import NotARepository
+
+
+def read_plain(path: Path, most: int) -> bytes:
+    """The beginning of a plain file: `most` bytes, and one more where it is longer. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", os.fspath(path))
+        return file.read(most + 1)
 
 
 def require_plain_files(path: Path) -> None:

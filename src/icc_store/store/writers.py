@@ -13,7 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from icc_store.limits import MAX_BLOCK_NUMBER
 from icc_store.store.locks import is_held
+from icc_store.store.plain_files import read_plain, require_plain_files
+
+_RECORD_SIZE = len(f"{MAX_BLOCK_NUMBER}\n")
 
 
 @contextmanager
@@ -40,7 +44,11 @@ def writer_record(directory: Path, first_block: int) -> Iterator[None]:
 
 
 def lowest_writer(directory: Path) -> int | None:
-    """The lowest first block of the living writers, or None when nobody writes. Records of the dead are removed."""
+    """The lowest first block of the living writers, or None when nobody writes. Records of the dead are removed.
+
+    Raises NotARepository where something else than records is in the directory.
+    """
+    require_plain_files(directory)
     lowest: int | None = None
     unfinished = []
     for path in directory.iterdir() if directory.exists() else ():
@@ -48,7 +56,7 @@ def lowest_writer(directory: Path) -> int | None:
             unfinished.append(path)
             continue
         try:
-            first = _first_block(path.read_bytes())
+            first = _first_block(read_plain(path, _RECORD_SIZE))
             if is_held(path):
                 lowest = first if lowest is None else min(lowest, first)
             else:
