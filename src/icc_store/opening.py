@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
+    BlockDamaged,
     DamageError,
     NetworkFileSystem,
     NotARepository,
@@ -31,8 +32,9 @@ from icc_store.model.header import (
     new_header,
     publish_header,
     read_header,
+    write_header,
 )
-from icc_store.model.parity import is_behind, second_copies
+from icc_store.model.parity import is_behind, parity_folder, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
@@ -188,6 +190,7 @@ class Repairing:
     rescued: Rescued
     path: Path
     _store: LmdbStore
+    _header_is_new: bool
 
     def take_place(self) -> Path:
         """Put the new database in the old one's place. Returns where the old one is kept."""
@@ -204,6 +207,8 @@ class Repairing:
         fsync_path(self.path)  # else a power failure might leave the new head beside the old database
         os.replace(temporary / HEAD_NAME, self.path / HEAD_NAME)
         fsync_path(self.path)
+        if self._header_is_new:
+            write_header(self.path, self.repository.header)
         return kept
 
 
@@ -218,7 +223,7 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
 
     if not path.is_dir():
         raise RepositoryNotFound(f"there is no repository at {path}", hint="name it with --repo DIR")
-    header = read_header(path)
+    header, lost_header = _header_to_repair(path)
     _refuse_network(path)
     if not header.writable or not os.access(path, os.W_OK):
         raise ReadOnlyRepository(
@@ -240,11 +245,31 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
             rescued = Rescued(problems=[error.message])  # parity knows all blocks, and finds those that are left
             shutil.rmtree(temporary)
             temporary.mkdir(mode=0o700)
+        rescued.problems += lost_header
         store = LmdbStore(temporary, header.repository, FileLock(temporary / WRITE_LOCK))
         stack.callback(store.close)
         repository = Repository(temporary, header, store, clock=clock)
         stack.callback(repository.objects.renew)
-        yield Repairing(repository, rescued, path, store)
+        yield Repairing(repository, rescued, path, store, bool(lost_header))
+
+
+def _header_to_repair(path: Path) -> tuple[Header, list[str]]:
+    """The header of a damaged repository; where it is gone, one made from its blocks, and what is to be said of that.
+
+    Raises as `read_header` does where no block says whose it is.
+    """
+    try:
+        return read_header(path), []
+    except (BlockDamaged, NotARepository) as error:
+        from icc_store.operations.salvage_source import header_for  # needed once in a repository's life
+
+        file = path / DATA_NAME
+        try:
+            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                made = header_for(file, data, None).with_parity(wanted=parity_folder(path).is_dir())
+        except (OSError, ValueError, DamageError):
+            raise error from None
+        return made, [f"{error.message}; it was made anew from the blocks"]
 
 
 @dataclass(frozen=True)

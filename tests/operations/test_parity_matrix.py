@@ -12,9 +12,12 @@ import pytest
 
 from icc_store.clock import FixedClock
 from icc_store.errors import DamageError
+from icc_store.ids import Kind
 from icc_store.model.record import Snapshot, Subject
+from icc_store.objects.block import UID, decode_block
+from icc_store.objects.records import copies
 from icc_store.opening import create_repository, open_for_repair, open_repository
-from icc_store.operations.parity import renew, turn_on
+from icc_store.operations.parity import renew, status, turn_on
 from icc_store.operations.repair import RepairResult, rebuild
 from icc_store.operations.verify import VerifyOptions, verify
 from tests.support.live import contents, fill, snap
@@ -49,7 +52,7 @@ def versions() -> Versions:
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, versions: Versions) -> Path:
-    """A repository with parity over all of it."""
+    """A repository with parity over all of it but the newest snapshot, whose blocks are kept twice."""
     folder = tmp_path_factory.mktemp("matrix")
     path, clock = folder / "repository", FixedClock(1_700_000_000_000_000_000)
     create_repository(path)
@@ -64,6 +67,10 @@ def original(tmp_path_factory: pytest.TempPathFactory, versions: Versions) -> Pa
             versions.append((snap(repository, folder / "source"), dict(files)))
         repository.annotate(versions[1][0].id, Subject.TAG, "good")
         renew(repository)
+        files["d0/000"] += b"kept twice"
+        fill(folder / "source", files)
+        versions.append((snap(repository, folder / "source"), dict(files)))
+        assert status(repository).copied
     return path
 
 
@@ -90,6 +97,13 @@ def damage_pages(path: Path, numbers: list[int], how: Damage, chance: random.Ran
                 os.pwrite(descriptor, how(os.pread(descriptor, PAGE, at), chance), at)
         os.close(descriptor)
         first += count
+
+
+def overwritten(file: Path, at: int, data: bytes) -> None:
+    """Put these bytes there."""
+    descriptor = os.open(file, os.O_RDWR)
+    os.pwrite(descriptor, data, at)
+    os.close(descriptor)
 
 
 def page_count(path: Path, files: int | None = None) -> int:
@@ -148,6 +162,76 @@ def test_a_database_that_was_cut_off(path: Path, versions: Versions, share: floa
     """Up to the promised share of the file may be missing at its end."""
     file = path / "data.mdb"
     os.truncate(file, int(file.stat().st_size * (1 - share)))
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pages_that_changed_places(path: Path, versions: Versions, seed: int) -> None:
+    """Pages whose contents are right, and stand somewhere else."""
+    chance = random.Random(seed)
+    total = page_count(path, 1)
+    moved = chance.sample(range(total), total * PERMILLE // 1000 // 2 * 2)
+    data = bytearray((path / "data.mdb").read_bytes())
+    for one, other in zip(moved[::2], moved[1::2], strict=True):
+        first, second = slice(one * PAGE, (one + 1) * PAGE), slice(other * PAGE, (other + 1) * PAGE)
+        data[first], data[second] = data[second], data[first]
+    (path / "data.mdb").write_bytes(data)
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+METADATA: dict[str, Callable[[Path], object]] = {
+    "no header": lambda path: (path / "repository.json").unlink(),
+    "a damaged header": lambda path: (path / "repository.json").write_bytes(bytes(316)),
+    "no head": lambda path: (path / "head").unlink(),
+    "a damaged head": lambda path: (path / "head").write_bytes(bytes(64)),
+    "no first pages": lambda path: damage_pages(path, [0, 1], zeroed, random.Random(0)),
+    "no state of second copies": lambda path: overwritten(path / "parity" / "newest", 0, bytes(128)),
+    "no lock files": lambda path: [(path / name).unlink() for name in ("lock.mdb", "write.lock", "use.lock")],
+}
+
+
+@pytest.mark.parametrize("lost", [*([name] for name in METADATA), list(METADATA)], ids=", ".join)
+def test_metadata_may_be_lost(path: Path, versions: Versions, lost: list[str]) -> None:
+    """What leads to everything else may be gone, each by itself and all at once, with other damage beside it."""
+    chance = random.Random(len(lost))
+    total = page_count(path)
+    damage_pages(path, chance.sample(range(total), total * PERMILLE // 2000), zeroed, chance)
+    for name in lost:
+        METADATA[name](path)
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("kind", [Kind.SNAPSHOT, Kind.ANNOTATION, Kind.TREE])
+def test_all_blocks_of_one_kind(path: Path, versions: Versions, kind: Kind) -> None:
+    """Every page with a record, its second copy, an annotation, or a tree may be lost at once."""
+    with open_repository(path, readonly=True) as repository, repository.store.read() as txn:
+        blocks = [data for _, data in txn.blocks()] + [data for _, data in copies(txn)]
+        uids = [
+            data[UID]
+            for data in blocks
+            if any(frame.kind == kind for frame in decode_block(data, repository.header.repository).frames)
+        ]
+    assert uids
+    data = (path / "data.mdb").read_bytes()
+    damage_pages(path, sorted({data.index(uid) // PAGE for uid in uids}), zeroed, random.Random(0))
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_parity_itself_may_be_damaged_beside_the_database(
+    path: Path, versions: Versions, pages: int, place: float
+) -> None:
+    """Its list, its sums or its end, with every damage that it is made for in the database."""
+    (group,) = (path / "parity").glob("*.parity")
+    overwritten(group, int(place * (group.stat().st_size - pages * PAGE)), bytes(pages * PAGE))
+    chance = random.Random(f"{pages} {place}")
+    total = page_count(path, 1)
+    damage_pages(path, chance.sample(range(total), total * PERMILLE // 1000), noisy, chance)
     repaired(path)
     assert_all_is_back(path, versions)
 

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from icc_store.errors import IccStoreError
 from icc_store.objects.block import decode_block
-from icc_store.objects.parity_cells import CELL_SIZE, cells
+from icc_store.objects.parity_cells import CELL_SIZE, Place, cells
 from icc_store.objects.parity_group import CHECK_SIZE, WORDS_AT_ONCE, Group, Listed
 from icc_store.objects.solved_cells import SolvedCells, solved_cells
 from icc_store.objects.stray_blocks import Page, StrayBlocks
+
+_FIRST_AND_LAST = 2
+"""These pages of a block have something else beside its bytes, so their checks do not find them."""
 
 
 def is_block(data: bytes | None, repository: bytes, uid: bytes) -> bool:
@@ -43,7 +46,7 @@ def rebuild(
     lost = task.lost_cells()
     with solved_cells(scratch) as solved:
         task.solve(lost, solved)
-        yield from task.blocks(solved, set(lost), removed)
+        yield from task.blocks(solved, removed)
 
 
 class _Rebuilding:
@@ -58,33 +61,49 @@ class _Rebuilding:
         self._look_for_missing()
 
     def _look_for_missing(self) -> None:
-        """Let stray pages be found of blocks that can neither be read nor found by their beginning."""
+        """Let pages be found of blocks of which there is little where they should be."""
         checks = self._group.cell_checks
         wanted: dict[bytes, Page] = {}
         for block, place in zip(self._group.blocks, self._places, strict=True):
-            if not self._fits(self._read(block.number), block) and not self._stray.knows(block.uid):
+            numbers = range(place.cell, place.cell + place.cells)
+            if place.cells > _FIRST_AND_LAST and (
+                sum(map(self._group.is_cell, numbers, cells([self._best(block, place)]))) * 2 < place.cells
+            ):
                 for before in range(1, place.cells - 1):
                     at = (place.cell + before) * CHECK_SIZE
-                    wanted[checks[at : at + CHECK_SIZE]] = Page(block.uid, block.size, before)
+                    wanted[checks[at : at + CHECK_SIZE]] = (block.uid, before)
         self._stray.find_pages(wanted)
 
-    @staticmethod
-    def _fits(data: bytes | None, block: Listed) -> bool:
-        return data is not None and len(data) == block.size
+    def _best(self, block: Listed, place: Place) -> bytes:
+        """What is left of a block, cell by cell from wherever it may stand; zeros where that is nothing."""
+        found: list[bytes] = []
+        for piece in self._pieces(block):
+            if is_block(piece, self._repository, block.uid):
+                return piece
+            found.append(piece)
+        if len(found) < 2 or place.cells == 1:
+            return next(iter(found), bytes(block.size))
+        numbers = range(place.cell, place.cell + place.cells)
+        chosen = [
+            next((cell for cell in pieces if self._group.is_cell(number, cell)), pieces[0])
+            for number, *pieces in zip(numbers, *(cells([piece]) for piece in found), strict=True)
+        ]
+        return b"".join(chosen)[place.offset : place.offset + block.size]
 
-    def _best(self, block: Listed) -> bytes:
-        """What is left of a block; zeros where that is nothing."""
+    def _pieces(self, block: Listed) -> Iterator[bytes]:
+        """The bytes, as many as the block has, of all places where it should be or may be."""
         data = self._read(block.number)
         if data is not None and len(data) == block.size:
-            return data
-        found = [piece for piece in self._stray.of(block.uid, block.size) if len(piece) == block.size]
-        whole = [piece for piece in found if is_block(piece, self._repository, block.uid)]
-        return next(iter(whole or found), bytes(block.size))
+            yield data
+        yield from self._stray.of(block.number, block.uid, block.size)
+
+    def _cells(self) -> Iterator[bytes]:
+        """All cells, as they are now."""
+        return cells(map(self._best, self._group.blocks, self._places))
 
     def lost_cells(self) -> list[int]:
         """The cells that are not what they should be."""
-        stream = cells(map(self._best, self._group.blocks))
-        return [number for number, cell in enumerate(stream) if not self._group.is_cell(number, cell)]
+        return [number for number, cell in enumerate(self._cells()) if not self._group.is_cell(number, cell)]
 
     def solve(self, lost: list[int], solved: SolvedCells) -> None:
         """Add as many of them as can be had."""
@@ -93,24 +112,20 @@ class _Rebuilding:
         concerned = sorted({number % count for number in lost})
         for start in range(0, len(concerned), WORDS_AT_ONCE):
             words = {word: self._group.word(word) for word in concerned[start : start + WORDS_AT_ONCE]}
-            for number, cell in enumerate(cells(map(self._best, self._group.blocks))):
+            for number, cell in enumerate(self._cells()):
                 if number % count in words and number not in gone:
                     words[number % count].add(number, cell)
             for word in list(words):
                 solved.add(words.pop(word).solve([number for number in lost if number % count == word]) or {})
 
-    def blocks(
-        self, solved: SolvedCells, lost: set[int], removed: Collection[int]
-    ) -> Iterator[tuple[int, bytes | None]]:
+    def blocks(self, solved: SolvedCells, removed: Collection[int]) -> Iterator[tuple[int, bytes | None]]:
         """The blocks that come of the solved cells, and those that were found where nothing led to them."""
         for block, place in zip(self._group.blocks, self._places, strict=True):
             over = range(place.cell, place.cell + place.cells)
             data = self._read(block.number)
-            if block.number in removed or (lost.isdisjoint(over) and self._fits(data, block)):
+            if block.number in removed or is_block(data, self._repository, block.uid):
                 continue
-            if is_block(data, self._repository, block.uid):
-                continue  # whole: only a neighbour in the same cell is not
-            best = self._best(block)
+            best = self._best(block, place)
             if is_block(best, self._repository, block.uid):
                 yield block.number, best
                 continue

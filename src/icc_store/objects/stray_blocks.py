@@ -1,7 +1,8 @@
 """Finding blocks in the bare file of a database where LMDB does not lead to them any more, damaged ones included.
 
-A block names its repository and has a uid, so its first bytes are searched for. Where just those are damaged, one of
-its later pages tells: a block that has pages of its own fills them whole, and the check of each is known.
+A block names its repository and has a uid, so its first bytes are searched for. Leaves of LMDB's trees tell where
+blocks begin, whether or not anything leads to the leaf. And where all these are damaged, one of a block's later pages
+tells: a block that has pages of its own fills them whole, and the check of each is known.
 """
 
 from __future__ import annotations
@@ -10,23 +11,21 @@ import mmap
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from icc_store.objects.block import MAGIC, UID
 from icc_store.objects.parity_cells import CELL_SIZE, PAGE_HEADER
 from icc_store.objects.parity_group import check
+from icc_store.store.lmdb_pages import numbered_values
 
 _BEFORE_REPOSITORY = 4
+_MOST_PLACES = 16
+"""So many places are looked at for one block: old pages and an enemy's name more than there can be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page that is known by its check: whose it is, and how many pages of the same block stand before it."""
-
-    uid: bytes
-    size: int
-    before: int
+Page = tuple[bytes, int]
+"""The uid of the block that a page is of, and how many pages of that stand before it."""
 
 
 class StrayBlocks:
@@ -39,10 +38,9 @@ class StrayBlocks:
         for match in start.finditer(data):
             at = match.start()
             self._places.setdefault(bytes(data[at + UID.start : at + UID.stop]), []).append(at)
-
-    def knows(self, uid: bytes) -> bool:
-        """Whether the beginning of the block of that uid was found."""
-        return uid in self._places
+        self._by_number: dict[int, list[int]] = {}
+        for number, at, _ in numbered_values(data):
+            self._by_number.setdefault(number, []).append(at)
 
     def find_pages(self, wanted: Mapping[bytes, Page]) -> None:
         """Look for blocks by their pages, named by their checks."""
@@ -51,15 +49,19 @@ class StrayBlocks:
         for at in range(0, len(self._data), CELL_SIZE):
             page = wanted.get(check(self._data[at : at + CELL_SIZE]))
             if page is not None:
-                begin = at - page.before * CELL_SIZE + PAGE_HEADER
-                places = self._places.setdefault(page.uid, [])
+                uid, before = page
+                begin = at - before * CELL_SIZE + PAGE_HEADER
+                places = self._places.setdefault(uid, [])
                 if begin >= 0 and begin not in places:
                     places.append(begin)
 
-    def of(self, uid: bytes, size: int) -> Iterator[bytes]:
-        """What stands where a block of that uid begins: as many bytes as it has, whole or not."""
-        for at in self._places.get(uid, ()):
-            yield bytes(self._data[at : at + size])
+    def of(self, number: int, uid: bytes, size: int) -> Iterator[bytes]:
+        """What stands where that block may begin: as many bytes as it has, whole or not."""
+        places = dict.fromkeys((*self._places.get(uid, ()), *self._by_number.get(number, ())))
+        for at in islice(places, _MOST_PLACES):
+            data = bytes(self._data[at : at + size])
+            if len(data) == size:
+                yield data
 
 
 @contextmanager

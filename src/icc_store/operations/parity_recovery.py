@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from icc_store.limits import BATCH_BYTES
@@ -53,9 +54,10 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
             if group is None:
                 unreadable.append(file.name)
                 continue
-            with rescued.store.read() as txn:
-                found = rebuild(group, identity, txn.block, stray, scratch=rescued.path, removed=content.removed)
-                rebuilt |= _put_back(rescued, _noting(found, lost))
+            found = rebuild(
+                group, identity, partial(_block, rescued), stray, scratch=rescued.path, removed=content.removed
+            )
+            rebuilt |= _put_back(rescued, _noting(found, lost))
     rescued.objects.forget()
     return Recovery(tuple(sorted(rebuilt)), tuple(sorted(lost - rebuilt)), tuple(unreadable))
 
@@ -64,11 +66,16 @@ def _missing_of(rescued: Repository, newest: NewestContent) -> Iterator[Numbered
     """The second copies of what is damaged or missing."""
     identity = rescued.header.repository
     for number, data in newest.copies.items():
-        if number not in newest.removed and is_block(data, identity, data[UID]):
-            with rescued.store.read() as txn:
-                whole = is_block(txn.block(number), identity, data[UID])
-            if not whole:
-                yield number, data
+        if number in newest.removed or not is_block(data, identity, data[UID]):
+            continue
+        if not is_block(_block(rescued, number), identity, data[UID]):
+            yield number, data
+
+
+def _block(rescued: Repository, number: int) -> bytes | None:
+    """In a transaction of its own: a longer one would keep the pages of what is replaced meanwhile from being used."""
+    with rescued.store.read() as txn:
+        return txn.block(number)
 
 
 def _noting(found: Iterable[tuple[int, bytes | None]], lost: set[int]) -> Iterator[Numbered]:

@@ -24,7 +24,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block, decode_block
 from icc_store.objects.index import as_base_row, pack_row, rows_into
-from icc_store.objects.records import append_record, copies, read_copy, remove_record
+from icc_store.objects.records import append_record, copies, plain_record, remove_record
 from icc_store.operations.parity_recovery import Recovery, recover
 from icc_store.operations.repair_reach import Reach
 from icc_store.operations.verify import VerifyResult, verify
@@ -117,14 +117,22 @@ class _Rebuild:
         self._change([], waiting)
 
     def list_records(self) -> None:
-        """List every record that can be read, from its second copy where the first is gone. Drop the others."""
+        """List every record that can be read, from its second copy where the first is gone. Drop the others.
+
+        One whose second copy is gone is written twice again.
+        """
         self._monitor.phase("records")
         for identity, kind in self._records.items():
             if kind is Kind.SNAPSHOT:
                 data = self._record(identity, kind)
                 if data is not None:
                     self.snapshots[identity] = unpack_record(data)
-        found = self._only_copies()
+        whole = self._second_copies()
+        again = {identity: data for identity, data in whole.items() if identity not in self.snapshots}
+        for identity in self.snapshots.keys() - whole.keys():
+            data = self._record(identity, Kind.SNAPSHOT)
+            if data is not None:
+                again[identity] = data
         notes = {
             identity: self._record(identity, kind)
             for identity, kind in self._records.items()
@@ -132,9 +140,9 @@ class _Rebuild:
         }
         with self._repository.store.write() as txn:
             for identity, kind in self._records.items():
-                if kind is Kind.SNAPSHOT and identity not in self.snapshots:
-                    remove_record(txn, identity)  # what is left of it is in `found`, if anything
-            for identity, data in found.items():
+                if kind is Kind.SNAPSHOT and (identity not in self.snapshots or identity in again):
+                    remove_record(txn, identity)  # what is left of it is in `again`, if anything
+            for identity, data in again.items():
                 append_record(txn, self._repository.header.repository, Kind.SNAPSHOT, data)
                 self.snapshots[identity] = unpack_record(data)
             for identity, record in self.snapshots.items():
@@ -199,19 +207,17 @@ class _Rebuild:
             self._monitor.note(f"a record cannot be read: {reason(error)}")
             return None
 
-    def _only_copies(self) -> dict[ObjectId, bytes]:
-        """Second copies of records that stand nowhere else."""
+    def _second_copies(self) -> dict[ObjectId, bytes]:
+        """The records of which there are second copies that are whole."""
         found: dict[ObjectId, bytes] = {}
-        repository = self._repository.header.repository
-        txn = self._repository.objects.transaction
-        for _, data in copies(txn):
+        for _, data in copies(self._repository.objects.transaction):
             try:
-                identity = decode_block(data, repository).ids[0]
+                block = decode_block(data, self._repository.header.repository)
             except DamageError:
                 continue
-            plain = read_copy(txn, repository, identity)
-            if identity not in self.snapshots and plain is not None:
-                found[identity] = plain
+            plain = plain_record(block)
+            if plain is not None and block.frames[0].kind == Kind.SNAPSHOT:
+                found[block.ids[0]] = plain
         return found
 
     def _list_annotation(self, txn: WriteTransaction, identity: ObjectId, data: bytes | None) -> None:

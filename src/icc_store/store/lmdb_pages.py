@@ -29,6 +29,7 @@ _NUMBER = struct.Struct(">Q")
 _MAGIC, _VERSION = 0xBEEFC0DE, 1
 _BRANCH, _LEAF, _META_PAGE = 1, 2, 8
 _BIG, _SUBTREE = 1, 2
+_USUAL_PAGE = 4096
 _PAGE_SIZES = tuple(1 << bits for bits in range(9, 17))
 _NO_PAGE = (1 << 64) - 1
 
@@ -97,6 +98,19 @@ def guide(data: Bytes) -> Guide:
     )
 
 
+def numbered_values(data: Bytes) -> Iterator[tuple[int, int, int]]:
+    """Number, offset and size of each large value that any page says is under a number, whatever leads to that page.
+
+    Pages that are no longer in use say so as well.
+    """
+    page_size = next((meta.page_size for meta in _metas(data)), _USUAL_PAGE)
+    pages = _Pages(data, page_size)
+    for number in range(len(data) // page_size):
+        for key, offset, size in pages.large_values(number):
+            if len(key) == _NUMBER.size:
+                yield _NUMBER.unpack(key)[0], offset, size
+
+
 def _listing(pages: _Pages, tree: Tree | None) -> Listing:
     ids = [
         pages.data[offset : offset + size]
@@ -158,12 +172,8 @@ class _Pages:
                 continue
             self._met.add(number)
             page = self.data[start : start + self._size]
-            own, _, flags, lower, _ = _PAGE.unpack_from(page)
-            if own != number or flags not in (_BRANCH, _LEAF) or not _PAGE.size <= lower <= self._size:
-                continue
-            for (at,) in struct.iter_unpack("<H", page[_PAGE.size : _PAGE.size + (lower - _PAGE.size) // 2 * 2]):
-                if at + _NODE.size > self._size:
-                    continue
+            flags, nodes = self._nodes(number, page)
+            for at in nodes:
                 low, high, third, key_size = _NODE.unpack_from(page, at)
                 if flags == _BRANCH:
                     waiting.append(low | high << 16 | third << 32)
@@ -172,7 +182,29 @@ class _Pages:
                 size = low | high << 16
                 if third == flag and value + size <= self._size:
                     yield key, start + value, size
-                elif third == flag | _BIG and value + _U64.size <= self._size:
-                    begin = _U64.unpack_from(page, value)[0] * self._size + _PAGE.size
-                    if begin + size <= len(self.data):
-                        yield key, begin, size
+                elif third == flag | _BIG:
+                    yield from self._large(key, page[value : value + _U64.size], size)
+
+    def large_values(self, number: int) -> Iterator[tuple[bytes, int, int]]:
+        """Key, offset and size of the values that have pages of their own, as a leaf says; none for another page."""
+        page = self.data[number * self._size : (number + 1) * self._size]
+        flags, nodes = self._nodes(number, page)
+        for at in nodes if flags == _LEAF else ():
+            low, high, third, key_size = _NODE.unpack_from(page, at)
+            value = at + _NODE.size + key_size
+            if third == _BIG:
+                yield from self._large(page[at + _NODE.size : value], page[value : value + _U64.size], low | high << 16)
+
+    def _nodes(self, number: int, page: bytes) -> tuple[int, list[int]]:
+        """The kind of a page, and where its nodes are; none where it is not the page of that number."""
+        own, _, flags, lower, _ = _PAGE.unpack_from(page)
+        if own != number or flags not in (_BRANCH, _LEAF) or not _PAGE.size <= lower <= self._size:
+            return 0, []
+        pointers = struct.iter_unpack("<H", page[_PAGE.size : _PAGE.size + (lower - _PAGE.size) // 2 * 2])
+        return flags, [at for (at,) in pointers if at + _NODE.size <= self._size]
+
+    def _large(self, key: bytes, page: bytes, size: int) -> Iterator[tuple[bytes, int, int]]:
+        if len(page) == _U64.size:
+            begin = _U64.unpack(page)[0] * self._size + _PAGE.size
+            if begin + size <= len(self.data):
+                yield key, begin, size
