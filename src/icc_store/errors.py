@@ -17,8 +17,8 @@
       NeedsAttention                7   a check of health found something to see to
         Unhealthy                   8   ... that endangers the backups
       RepositoryExists, NotARepository, UnsupportedFormat, NetworkFileSystem,
-      ReadOnlyRepository, DiskFull, WorkerKilled, SourceError, TargetError, ArchiveError,
-      ConfigError                 1
+      ReadOnlyRepository, DiskFull, WorkerKilled, EndlessTree, SourceError, TargetError,
+      ArchiveError, ConfigError   1
       Interrupted               130   stopped by a signal
 
 "Missing" and "broken" are different errors: a missing object may have moved and is looked up again,
@@ -155,6 +155,10 @@ class DiskFull(IccStoreError):
 
 class WorkerKilled(IccStoreError):
     """A process that worked for this one was killed, by somebody or for lack of memory. The data may be sound."""
+
+
+class EndlessTree(IccStoreError):
+    """A tree stands for more paths than any file system holds; whoever visits each of them would never end."""
 
 
 class SourceError(IccStoreError):

@@ -105,7 +105,13 @@ MAX_PART_SIZE = 8 * MIB
 """Packed bytes of a part of a tree. Thousands of long link targets in one part are cut in half above that."""
 
 MAX_TREE_DEPTH = 4096
-"""Directories below each other, and parts below parts, that a walk follows."""
+"""Directories below each other: twice as many as a path has room for on Linux. Of deeper ones each keeps its path."""
+
+MAX_TREE_LEVELS = 16
+"""Nodes above each other in the tree of one directory; seven hold more names than there are bytes on any disk."""
+
+MAX_PATHS = 1 << 32
+"""Paths below one directory: no ext4 or XFS holds more files. Trees can stand for any number (model/extent.py)."""
 
 INLINE_XATTRS = 256
 """A set of extended attributes above this packed size becomes an object of its own."""

@@ -8,6 +8,7 @@ they need not.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from bisect import bisect_right
@@ -26,7 +27,7 @@ from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters,
 from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
 from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import TREE_FANOUT_MIN
+from icc_store.limits import MAX_TREE_DEPTH, TREE_FANOUT_MIN
 from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
 from icc_store.model.paths import display, join
 from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree, store_part
@@ -221,6 +222,8 @@ class Scanner:
                 directory.subtrees[name] = self.add_tree(pack_part([], Owners()))
                 continue
             try:
+                if path.count(b"/") + 1 >= MAX_TREE_DEPTH:
+                    raise OSError(errno.ENAMETOOLONG, f"deeper than the {MAX_TREE_DEPTH:,} directories that are stored")
                 stack.descend(name)
             except OSError as error:
                 self.problem(path, error)

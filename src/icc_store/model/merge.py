@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from icc_store.errors import BlockDamaged
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import MAX_TREE_DEPTH
+from icc_store.limits import MAX_TREE_LEVELS
 from icc_store.model.entry import NAME, Wire, entry_from_wire
-from icc_store.model.paths import display, join
+from icc_store.model.extent import PathBound, refuse_too_deep
+from icc_store.model.paths import join
 from icc_store.model.tree import Objects, Owners, TreePart, parse_tree, tree_parts
 from icc_store.model.walk import Found
 
@@ -38,22 +39,23 @@ def merge(
 
     A directory comes before what it holds, also one whose entry differs only in what is below it. Where only one side
     has a directory, everything in it follows with None for the other side. A pair for which `descend` says no is not
-    gone into. Raises ObjectMissing or BlockDamaged at what cannot be read.
+    gone into. Raises ObjectMissing or BlockDamaged at what cannot be read or is too deep, EndlessTree.
     """
     top = Pair(left.path, left, right)
     if left.entry == right.entry and _same_owners(left.owners, right.owners):
         return
     yield top
+    bound = PathBound(objects, left.entry.subtree, right.entry.subtree)
     levels = [_level(objects, top)] if descend is None or descend(top) else []
     while levels:
         pair = next(levels[-1], None)
         if pair is None:
             levels.pop()
             continue
+        bound.met()
         yield pair
         if _subtree(pair.left) != _subtree(pair.right) and (descend is None or descend(pair)):
-            if len(levels) >= MAX_TREE_DEPTH:
-                raise BlockDamaged(f"{display(pair.path)} is deeper than any directory can be")
+            refuse_too_deep(pair.path)
             levels.append(_level(objects, pair))
 
 
@@ -129,7 +131,7 @@ def _differing(objects: Objects, left: ObjectId, right: ObjectId) -> tuple[list[
     Nodes are opened level by level, and what both sides have is dropped before it is read.
     """
     lefts, rights = [left], [right]
-    for _ in range(MAX_TREE_DEPTH):
+    for _ in range(MAX_TREE_LEVELS + 1):
         common = set(lefts) & set(rights)
         lefts = [identity for identity in lefts if identity not in common]
         rights = [identity for identity in rights if identity not in common]
@@ -138,7 +140,7 @@ def _differing(objects: Objects, left: ObjectId, right: ObjectId) -> tuple[list[
             return lefts, rights
         lefts = lefts if below_left is None else below_left
         rights = rights if below_right is None else below_right
-    raise BlockDamaged(f"tree {left.hex()} contains itself")
+    raise BlockDamaged(f"tree {left.hex()} has too many levels")
 
 
 def _opened(objects: Objects, trees: Sequence[ObjectId]) -> list[ObjectId] | None:

@@ -19,13 +19,11 @@ from zlib import crc32
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.limits import MAX_PART_SIZE, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
+from icc_store.limits import MAX_PART_SIZE, MAX_TREE_LEVELS, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
 from icc_store.model.entry import NAME, Entry, Wire, check_wire, entry_from_wire, with_storable_time
 
 _ENTRIES, _USERS, _GROUPS, _PARTS = 1, 2, 3, 4
 _MIX = 0x9E3779B1
-_MAX_LEVELS = 16
-"""Nodes above each other that are followed; seven hold more names than there are bytes on any disk."""
 _THRESHOLD = (1 << 32) // (TREE_FANOUT_MEAN - TREE_FANOUT_MIN)
 
 
@@ -146,7 +144,7 @@ def tree_parts(objects: Objects, identity: ObjectId) -> Iterator[tuple[ObjectId,
 
 
 def _parts(objects: Objects, identity: ObjectId, level: int) -> Iterator[tuple[ObjectId, TreePart]]:
-    if level > _MAX_LEVELS:
+    if level > MAX_TREE_LEVELS:
         raise BlockDamaged(f"tree {identity.hex()} has too many levels")
     parsed = parse_tree(objects.get(identity, Kind.TREE))
     if isinstance(parsed, TreePart):
@@ -165,7 +163,7 @@ def tree_entries(objects: Objects, identity: ObjectId) -> Iterator[tuple[Entry, 
 
 def find_entry(objects: Objects, identity: ObjectId, name: bytes) -> tuple[Entry, Owners] | None:
     """The entry of that name, reading only the parts on the way to it."""
-    for _ in range(_MAX_LEVELS + 1):
+    for _ in range(MAX_TREE_LEVELS + 1):
         parsed = parse_tree(objects.get(identity, Kind.TREE))
         if isinstance(parsed, TreePart):
             for wire in parsed.entries:

@@ -12,8 +12,8 @@ from typing import Any
 
 from icc_store.errors import BlockDamaged, DamageError, PathNotInSnapshot
 from icc_store.ids import ObjectId
-from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import Entry, entry_from_wire
+from icc_store.model.extent import PathBound, refuse_too_deep
 from icc_store.model.paths import display, join, parts
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.tree import Objects, Owners, find_entry, owner_names, tree_entries
@@ -75,9 +75,11 @@ def walk(
 ) -> Iterator[Found]:
     """`start` and everything below it. A directory for which `descend` says no is yielded, but not entered.
 
-    Raises ObjectMissing or BlockDamaged at the directory that cannot be read; with `failed`, tells that and goes on.
+    Raises ObjectMissing or BlockDamaged at the directory that cannot be read or is too deep; with `failed`, tells that
+    and goes on. Raises EndlessTree.
     """
     yield start
+    bound = PathBound(objects, start.entry.subtree)
     levels = []
     if start.entry.subtree is not None and (descend is None or descend(start)):
         levels.append((start, _level(objects, start)))
@@ -92,15 +94,15 @@ def walk(
         if found is None:
             levels.pop()
             continue
+        bound.met()
         yield found
         if found.entry.subtree is not None and (descend is None or descend(found)):
-            if len(levels) >= MAX_TREE_DEPTH:
-                raise BlockDamaged(f"{display(found.path)} is deeper than any directory can be")
             levels.append((found, _level(objects, found)))
 
 
 def _level(objects: Objects, directory: Found) -> Iterator[Found]:
     tree: ObjectId | None = directory.entry.subtree
     if tree is not None:
+        refuse_too_deep(directory.path)
         for entry, owners in tree_entries(objects, tree):
             yield Found(join(directory.path, entry.name), entry, owners)

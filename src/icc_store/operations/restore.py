@@ -22,6 +22,7 @@ from icc_store.ids import ObjectId
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import content_bytes
 from icc_store.model.entry import HARD_LINK, NAME, SUBTREE, Entry, Wire, entry_from_wire
+from icc_store.model.extent import refuse_too_deep
 from icc_store.model.neighbours import NeighbourReader
 from icc_store.model.paths import join, parts
 from icc_store.model.record import Snapshot
@@ -97,8 +98,8 @@ def restore(
 ) -> RestoreResult:
     """Restore a snapshot. What could not be restored is in the result.
 
-    Raises UsageError, TargetError and PathNotInSnapshot before anything is touched; DiskFull and TargetError when it
-    makes no sense to go on.
+    Raises UsageError, TargetError, PathNotInSnapshot and EndlessTree before anything is touched; DiskFull and
+    TargetError when it makes no sense to go on.
     """
     plan = plan_restore(repository, snapshot, options=options, monitor=monitor)
     return execute(repository, plan, monitor=monitor, clock=clock)
@@ -172,6 +173,7 @@ class _Run:
         everything = self._scope.takes(path)
         below = iter(plan.below)
         try:
+            refuse_too_deep(path)
             for _, part in tree_parts(self._objects, tree):
                 entries, owners = part.entries, part.owners
                 if actions is not None:

@@ -17,6 +17,7 @@ from icc_store.fs.writer import TEMPORARY
 from icc_store.ids import ObjectId
 from icc_store.model.content import content_bytes
 from icc_store.model.entry import FLAG_SQLITE_COPY, HARD_LINK, NAME, SIZE, SUBTREE, Entry, Wire, entry_from_wire
+from icc_store.model.extent import PathBound, refuse_too_deep
 from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -59,7 +60,8 @@ def plan_restore(
 ) -> RestorePlan:
     """Decide what a restore will do. Nothing is touched.
 
-    Raises UsageError when there is no target, TargetError when the target cannot be one, PathNotInSnapshot.
+    Raises UsageError when there is no target, TargetError when the target cannot be one, PathNotInSnapshot, and
+    EndlessTree.
     """
     placement = placement_of(repository.objects, snapshot.record)
     target = options.target or placement.root
@@ -101,6 +103,7 @@ class _Planner:
         self.failures: list[Failure] = []
         self._objects = repository.objects
         self._record = snapshot.record
+        self._bound = PathBound(self._objects, snapshot.record.root)
         self._options = options
         self._scope = scope
         self._monitor = monitor
@@ -139,7 +142,9 @@ class _Planner:
         counts, scope = self.totals.counts, self._scope
         everything = scope.takes(path)
         try:
+            refuse_too_deep(path)
             for _, part in tree_parts(self._objects, tree):
+                self._bound.met(len(part.entries))
                 for wire in part.entries:
                     below = join(path, wire[NAME])
                     if not (everything or scope.leads(below)):
@@ -168,6 +173,7 @@ class _Planner:
         restored: list[tuple[Wire, Action]] = []
         stored: set[bytes] = set()
         try:
+            refuse_too_deep(path)
             for _, part in tree_parts(self._objects, tree):
                 start = len(actions)
                 actions.extend(bytes(len(part.entries)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from icc_store.errors import DamageError
 from icc_store.ids import ObjectId
 from icc_store.model.entry import HARD_LINK, MODE, NAME, SIZE, SUBTREE, Wire
+from icc_store.model.extent import refuse_too_deep
 from icc_store.model.paths import join
 from icc_store.model.repository import Repository
 from icc_store.model.tree import tree_parts
@@ -52,6 +53,7 @@ class _Steps:
         yield self._removals(path, plan)
         position, below = 0, iter(plan.below)
         try:
+            refuse_too_deep(path)
             for _, part in tree_parts(self._objects, tree):
                 files: list[tuple[bytes, Wire, Action]] = []
                 for wire in part.entries:

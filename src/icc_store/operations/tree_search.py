@@ -14,6 +14,7 @@ from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import NAME, SUBTREE, Wire
+from icc_store.model.extent import PathBound
 from icc_store.model.paths import join
 from icc_store.model.tree import Objects, TreePart, parse_tree
 
@@ -62,7 +63,11 @@ class TreeSearch(Generic[State, Match]):
         """Directories that could not be read, with the reason."""
 
     def tree(self, root: ObjectId, state: State) -> tuple[tuple[bytes, Match], ...]:
-        """What matches below this root, each with its path from there. Directories are gone into in order."""
+        """What matches below this root, each with its path from there. Directories are gone into in order.
+
+        Raises EndlessTree.
+        """
+        bound = PathBound(self._objects, root)
         top = (root, state)
         levels = [] if top in self._known else [self._open(top, [])]
         while levels:
@@ -77,6 +82,7 @@ class TreeSearch(Generic[State, Match]):
                 levels.append(self._open(key, levels))
                 continue
             level.below.pop()
+            bound.met(len(known))
             level.matches += [(name + b"/" + path, match) for path, match in known] if name else known
         return self._known[top]
 

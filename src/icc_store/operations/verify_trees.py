@@ -1,17 +1,20 @@
 """Following every snapshot down to its last chunk: trees and lists can be understood, and what they refer to is there.
 
-Subtrees that several snapshots share are looked at once. Only where something is wrong are snapshots walked by path,
-and only down to that, to say which files of which snapshots are concerned.
+Subtrees that several snapshots share are looked at once, and what they come to is kept: how deep they are, and how many
+paths they stand for, since beyond the bounds of that nothing is restored. Only where something is wrong are snapshots
+walked by path, and only down to that, to say which files of which snapshots are concerned.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from icc_store.errors import IccStoreError
+from icc_store.errors import BlockDamaged, IccStoreError
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.limits import MAX_PATHS, MAX_TREE_DEPTH, MAX_TREE_LEVELS
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
 from icc_store.model.neighbours import NeighbourReader
@@ -56,6 +59,40 @@ class Concerned:
         return f"{', '.join(display(path) for path in self.first)}{more} cannot be read back"
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What is known of a tree that was looked at."""
+
+    wrong: bool
+    """Whether anything in it or below is."""
+    depth: int = 0
+    """Directories above each other, itself among them."""
+    levels: int = 0
+    """Nodes above each other in this directory."""
+    paths: int = 0
+
+    def beside(self, part: _Shape) -> _Shape:
+        """The shape of the node that holds both."""
+        return _Shape(
+            self.wrong or part.wrong,
+            max(self.depth, part.depth),
+            max(self.levels, part.levels + 1),
+            min(self.paths + part.paths, MAX_PATHS + 1),
+        )
+
+    def above(self, below: _Shape) -> _Shape:
+        """The shape of this directory with one in it."""
+        return _Shape(
+            self.wrong or below.wrong,
+            max(self.depth, below.depth + 1),
+            self.levels,
+            min(self.paths + below.paths, MAX_PATHS + 1),
+        )
+
+
+_UNREADABLE = _Shape(wrong=True)
+
+
 class TreeCheck:
     """Checks what snapshots refer to. `known` says for damaged objects (first 16 bytes of the id) what is wrong."""
 
@@ -74,8 +111,11 @@ class TreeCheck:
         self._monitor = monitor
         self._wrong = known
         self._read_content = read_content
-        self._trees: dict[ObjectId, bool] = {}
-        """Trees that were looked at, and whether anything in them or below is wrong."""
+        self._trees: dict[ObjectId, _Shape] = {}
+        self._spans: dict[ObjectId, tuple[bytes, bytes]] = {}
+        """The first and the last name in each part of a large directory."""
+        self._lists: dict[bytes, tuple[int, int]] = {}
+        """Level and size of each content list."""
         self._groups: dict[tuple[Kind, str], Draft] = {}
         self._checked: set[bytes] = set()
         """Lists, and contents that were read."""
@@ -87,8 +127,9 @@ class TreeCheck:
             if record.root_entry is not None and key in record.root_entry:
                 self._content(kind, record.root_entry[key])
         run_nested(self._tree(record.root))
+        shape = self._trees[record.root]
         root_is_wrong = record.root_entry is not None and self._is_concerned(record.root_entry)
-        return not (self._trees[record.root] or root_is_wrong)
+        return not (shape.wrong or root_is_wrong or shape.depth > MAX_TREE_DEPTH or shape.paths > MAX_PATHS)
 
     # ------------------------------------------------------------------ following references
 
@@ -96,30 +137,54 @@ class TreeCheck:
         """Look at a tree and all below it, unless that was done."""
         if identity in self._trees:
             return
-        self._trees[identity] = True  # until it is known better: a tree that contains itself is wrong
+        self._trees[identity] = _UNREADABLE  # until it is known better: a tree that contains itself is wrong
         data = self._get(Kind.TREE, identity)
         if data is None:
             return
         self.trees += 1
-        wrong = False
         try:
             parsed = parse_tree(data)
             if isinstance(parsed, TreePart):
+                shape = _Shape(wrong=False, depth=1, paths=len(parsed.entries))
                 for wire in parsed.entries:
-                    wrong |= self._entry(wire)
+                    if self._entry(wire):
+                        shape = replace(shape, wrong=True)
                     below = wire.get(SUBTREE)
                     if below is not None:
                         yield self._tree(below)
-                        wrong |= self._trees[below]
+                        shape = shape.above(self._trees[below])
                 self._monitor.advance(len(parsed.entries), 0, b"")
             else:
+                shape = _Shape(wrong=False)
                 for _, part in parsed:
                     yield self._tree(part)
-                    wrong |= self._trees[part]
+                    shape = shape.beside(self._trees[part])
+                if not shape.wrong:
+                    self._check_node(identity, parsed, shape.levels)
         except (IccStoreError, ValueError) as error:
-            self._note(Kind.TREE, identity, f"cannot be understood: {error}")
+            self._note(Kind.TREE, identity, f"cannot be understood: {reason(error)}")
             return
-        self._trees[identity] = wrong
+        self._trees[identity] = shape
+
+    def _check_node(self, identity: ObjectId, parts: list[tuple[bytes, ObjectId]], levels: int) -> None:
+        """Whether a restore can follow a node of which all parts are as they should be. Raises BlockDamaged."""
+        if levels > MAX_TREE_LEVELS:
+            raise BlockDamaged("it has too many levels")
+        spans = [self._span(part) for _, part in parts]
+        if any(span[0] != first for span, (first, _) in zip(spans, parts, strict=True)):
+            raise BlockDamaged("a part does not begin with the name that it stands under")
+        if any(left[1] >= right[0] for left, right in pairwise(spans)):
+            raise BlockDamaged("its parts are not in order")
+        self._spans[identity] = (spans[0][0], spans[-1][1])
+
+    def _span(self, part: ObjectId) -> tuple[bytes, bytes]:
+        known = self._spans.get(part)
+        if known is None:
+            parsed = parse_tree(self._objects.get(part, Kind.TREE))
+            if not isinstance(parsed, TreePart) or not parsed.entries:
+                raise BlockDamaged("a part is empty")
+            known = self._spans[part] = (parsed.entries[0][NAME], parsed.entries[-1][NAME])
+        return known
 
     def _entry(self, wire: Wire) -> bool:
         """Look at what an entry refers to beside a subtree. Says whether something is wrong with it."""
@@ -130,8 +195,11 @@ class TreeCheck:
                 wrong |= self._content(kind, wire[key])
         return wrong
 
-    def _content(self, kind: Kind, identity: ObjectId) -> bool:
-        """Look at a chunk, list or attribute object. Says whether something is wrong with it."""
+    def _content(self, kind: Kind, identity: ObjectId, *, level: int | None = None) -> bool:
+        """Look at a chunk, attribute object or list, which has this level if it stands in another one.
+
+        Says whether something is wrong with it.
+        """
         key = identity[:KEY_SIZE]
         self.references += 1
         if kind == Kind.LIST or self._read_content:
@@ -139,23 +207,33 @@ class TreeCheck:
                 self._checked.add(key)
                 data = self._get(kind, identity)
                 if data is not None and kind == Kind.LIST:
-                    self._list(identity, data)
+                    self._list(identity, data, level)
             return key in self._wrong
         if key not in self._wrong and not self._is_indexed(key):
             self._note(kind, identity, "missing from the index")
         return key in self._wrong
 
-    def _list(self, identity: ObjectId, data: bytes) -> None:
+    def _list(self, identity: ObjectId, data: bytes, level: int | None) -> None:
         """Look at what a content list holds; when any of it is wrong, so is the list."""
+        key = identity[:KEY_SIZE]
         try:
             part = parse_list(data)
         except (IccStoreError, ValueError) as error:
-            self._note(Kind.LIST, identity, f"cannot be understood: {error}")
+            self._note(Kind.LIST, identity, f"cannot be understood: {reason(error)}")
+            return
+        self._lists[key] = (part.level, part.size)
+        if level is not None and part.level != level:
+            self._checked.discard(key)  # wrong there, and perhaps not elsewhere: levels fall, so this ends
             return
         kind = Kind.LIST if part.level else Kind.CHUNK
-        for child in part.ids:
-            if child != HOLE and self._content(kind, child):
-                self._wrong.setdefault(identity[:KEY_SIZE], self._wrong[child[:KEY_SIZE]])
+        for child, length in zip(part.ids, part.lengths, strict=True):
+            if child == HOLE and not part.level:
+                continue
+            below = child[:KEY_SIZE]
+            if self._content(kind, child, level=part.level - 1):
+                self._wrong.setdefault(key, self._wrong[below])
+            elif kind == Kind.LIST and self._lists[below] != (part.level - 1, length):
+                self._note(Kind.LIST, identity, "not what the lists in it say")
 
     def _is_indexed(self, key: bytes) -> bool:
         try:
@@ -183,12 +261,16 @@ class TreeCheck:
     def _note(self, kind: Kind, identity: ObjectId, what: str) -> None:
         key = identity[:KEY_SIZE]
         if key not in self._wrong:
-            draft = self._groups.get((kind, what))
-            if draft is None:
-                draft = self._groups[kind, what] = Draft(Severity.DAMAGE, what, noun=_NOUNS[kind])
-                self.drafts.append(draft)
+            draft = self._wrong[key] = self._group(kind, what)
             draft.keys.add(key)
-            self._wrong[key] = draft
+
+    def _group(self, kind: Kind, what: str) -> Draft:
+        """The finding about all objects of a kind with which the same is wrong."""
+        draft = self._groups.get((kind, what))
+        if draft is None:
+            draft = self._groups[kind, what] = Draft(Severity.DAMAGE, what, noun=_NOUNS[kind])
+            self.drafts.append(draft)
+        return draft
 
     # ------------------------------------------------------------------ naming files
 
@@ -197,16 +279,24 @@ class TreeCheck:
         self.concerned[snapshot] = Concerned()
         if record.root_entry is not None and self._is_concerned(record.root_entry):
             self._concern(record.root_entry, snapshot, b"")
+        if self._trees[record.root].paths > MAX_PATHS:
+            self._concern_path(f"stands for more than {MAX_PATHS:,} paths", snapshot, b"", record.root)
         run_nested(self._name_below(snapshot, b"", record.root))
 
     def _name_below(self, snapshot: ObjectId, path: bytes, tree: ObjectId) -> Nested[None]:
-        if not self._trees.get(tree, True) or self._concerned > _MAX_CONCERNED:
+        shape = self._trees.get(tree, _UNREADABLE)
+        here = path.count(b"/") + 1 if path else 0
+        too_deep = here + shape.depth > MAX_TREE_DEPTH
+        if not (shape.wrong or too_deep) or self._concerned > _MAX_CONCERNED:
             return
         draft = self._wrong.get(tree[:KEY_SIZE])
         if draft is not None:
             self._concerned += 1
             draft.concern(snapshot, path)
             self.concerned[snapshot].add(path)
+            return
+        if here >= MAX_TREE_DEPTH:
+            self._concern_path(f"deeper than the {MAX_TREE_DEPTH:,} that are followed", snapshot, path, tree)
             return
         try:
             parsed = parse_tree(self._objects.get(tree, Kind.TREE))
@@ -221,6 +311,14 @@ class TreeCheck:
             below = wire.get(SUBTREE)
             if below is not None:
                 yield self._name_below(snapshot, join(path, wire[NAME]), below)
+
+    def _concern_path(self, what: str, snapshot: ObjectId, path: bytes, tree: ObjectId) -> None:
+        """Tell of a tree that is wrong at this path, and may be right elsewhere."""
+        draft = self._group(Kind.TREE, what)
+        draft.keys.add(tree[:KEY_SIZE])
+        self._concerned += 1
+        draft.concern(snapshot, path)
+        self.concerned[snapshot].add(path)
 
     def _is_concerned(self, wire: Wire) -> bool:
         return any(key in wire and wire[key][:KEY_SIZE] in self._wrong for key, _ in _REFERENCES)

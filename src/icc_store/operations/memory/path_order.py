@@ -13,11 +13,10 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from icc_store.errors import BlockDamaged
 from icc_store.ids import ObjectId
-from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import MODE, NAME, SUBTREE, Wire
-from icc_store.model.paths import display, join
+from icc_store.model.extent import PathBound, refuse_too_deep
+from icc_store.model.paths import join
 from icc_store.model.tree import Objects, tree_parts
 from icc_store.operations.memory.file_facts import Fact
 
@@ -42,16 +41,18 @@ _Item = Batch | tuple[bytes, ObjectId]
 
 
 def batches_by_path(objects: Objects, root: ObjectId, facts_of: FactsOf | None = None) -> Iterator[Batch]:
-    """All regular files. Raises ObjectMissing, BlockDamaged."""
+    """All regular files. Raises ObjectMissing, BlockDamaged, EndlessTree."""
+    bound = PathBound(objects, root)
     ways = [_directory(objects, root, b"", facts_of)]
     while ways:
         for item in ways[-1]:
             if isinstance(item, Batch):
+                bound.met(len(item.wires))
                 yield item
                 continue
             path, tree = item
-            if len(ways) >= MAX_TREE_DEPTH:
-                raise BlockDamaged(f"{display(path)} is deeper than any directory can be")
+            bound.met()
+            refuse_too_deep(path)
             ways.append(_directory(objects, tree, path, facts_of))
             break
         else:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from icc_store.errors import BlockDamaged
 from icc_store.ids import ObjectId
-from icc_store.limits import MAX_TREE_DEPTH
 from icc_store.model.entry import NAME, SUBTREE, Entry
+from icc_store.model.extent import PathBound, refuse_too_deep
 from icc_store.model.paths import join
 from icc_store.model.tree import Objects, find_entry, tree_parts
 
@@ -39,14 +38,18 @@ class TreeNewcomers:
         """Every name once: most stand in many versions of their directory."""
 
     def between(self, before: ObjectId, after: ObjectId) -> Iterator[tuple[bytes, Entry]]:
-        """Path and entry of each file below `after` that `before` has not. Raises ObjectMissing, BlockDamaged."""
+        """Path and entry of each file below `after` that `before` has not.
+
+        Raises ObjectMissing, BlockDamaged, EndlessTree.
+        """
+        bound = PathBound(self._objects, after)
         waiting: list[tuple[bytes, ObjectId | None, ObjectId]] = [(b"", before, after)]
         while waiting:
             path, old, new = waiting.pop()
             if old == new:
                 continue
-            if path.count(b"/") > MAX_TREE_DEPTH:
-                raise BlockDamaged(f"tree {new.hex()} is deeper than any directory can be")
+            refuse_too_deep(path)
+            bound.met()
             left, right = self._listing(old), self._listing(new)
             for name in sorted(right.files - left.files):
                 found = find_entry(self._objects, new, name)
