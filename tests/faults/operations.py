@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults import beginnings, ends
+from tests.faults import beginnings, ends, parity
 from tests.faults.stage import Stage
 
 
@@ -30,10 +30,17 @@ class Operation:
     repository: str = "store"
     once: bool = False
     """Whether it is refused, or does something else, when it is already done."""
+    mends: bool = False
+    """Whether it begins with damage, which is still there when it was cut short."""
 
     def command(self, stage: Stage) -> list[str]:
         """The arguments of the command line."""
         return [argument.replace("{top}", str(stage.top)) for argument in self.arguments]
+
+
+def _newest_with_parity(stage: Stage) -> None:
+    ends.newest(stage, "new")
+    parity.brings_everything_back(stage)
 
 
 _OLD_ONES = frozenset(("one", "two"))
@@ -157,5 +164,32 @@ OPERATIONS = (
     ),
     Operation("run-due", beginnings.overdue, ("run-due", "{top}/notes"), ends.newest_is_the_directory, once=True),
     Operation("verify", beginnings.three, ("verify",), lambda stage: ends.listed(stage, "one", "two", "three")),
+    Operation("init --parity", beginnings.empty, ("init", "--parity", "5%"), parity.brings_everything_back, once=True),
+    Operation("parity", beginnings.three, ("parity", "5%"), parity.brings_everything_back),
+    Operation("parity for another share", parity.large, ("parity", "10%"), parity.brings_everything_back),
+    Operation("parity off", parity.three, ("parity", "off"), parity.is_off),
+    Operation(
+        "snapshot with parity",
+        parity.three,
+        ("snapshot", "{top}/notes", "--name", "new"),
+        _newest_with_parity,
+    ),
+    Operation(
+        "snapshot with new sums",
+        parity.large,
+        ("snapshot", "{top}/notes", "--name", "new"),
+        _newest_with_parity,
+    ),
+    Operation(
+        "gc with parity",
+        parity.forgotten,
+        ("gc", "--keep-last", "9", "--now"),
+        parity.brings_everything_back,
+        going=_OLD_ONES,
+    ),
+    Operation(
+        "gc --compact with parity", parity.loose, ("gc", "--keep-last", "9", "--compact"), parity.brings_everything_back
+    ),
+    Operation("repair with parity", parity.damaged, ("repair",), parity.all_is_back, mends=True),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

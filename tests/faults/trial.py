@@ -95,7 +95,7 @@ def _judge(stage: Stage, operation: Operation, ran: Ran) -> None:
     """Nothing that was committed is lost, the repository is in order, and what was said to be done is done."""
 
     def look() -> None:
-        if stage.snapshots or ran.code == 0:
+        if ran.code == 0 or (stage.snapshots and not operation.mends):
             look_into_repository(stage, going=operation.going)
         operation.promise(stage)
         if ran.code == 0 and _NOT_GIVEN_BACK not in ran.out:
