@@ -46,6 +46,9 @@ MAX_OBJECTS_PER_FRAME = 8192
 MAX_BLOCK_NUMBER = (1 << 31) - 1
 """What an index row has room for."""
 
+MAX_HEADER_FILE = MIB
+"""Bytes of `repository.json` that are read; it has a few hundred."""
+
 # --- delta ------------------------------------------------------------------------------------
 MAX_DELTA_DEPTH = 32
 MAX_READ_DEPTH = 64
@@ -132,6 +135,12 @@ MAP_SIZE_FLOOR = 1 << 30
 LOCK_TIMEOUT = 60.0
 LOCK_POLL = 0.02
 
+READ_AHEAD_FILES = 512
+"""New files of a directory from which on a second process reads them."""
+
+READ_AHEAD_SIZE = 64 * KIB
+"""Largest file that it reads: of larger ones, reading and hashing is done outside Python's lock anyway."""
+
 # --- memory -----------------------------------------------------------------------------------
 FRAME_CACHE_BYTES = 12 * MIB
 """Decoded frames kept by a reader. Restores read in the order of blocks: 24 MiB were no faster, before and after
@@ -146,6 +155,17 @@ PENDING_BYTES = 8 * MIB
 # --- memories: files that an agent writes, so that anybody may who can talk to it ------------------
 MAX_FRONT_MATTER = 256 * KIB
 """Characters of YAML before a note. Real ones have a few hundred; a megabyte takes ten seconds to read."""
+
+MAX_RECORD_FILE = 16 * MIB
+"""Bytes of a file that is taken apart into records. A `memory.jsonl` of this size holds some 100,000 facts; an entity
+has a few KiB. Hostile JSON takes twenty times its size when it is parsed."""
+
+MAX_INDEX_FILE = 512 * MIB
+"""Bytes of an index or relationship file that is read: those of 500,000 entities are smaller."""
+
+MAX_COMPARED_FILE = 8 * MIB
+"""Bytes of an index above which it is not compared with the entities at every snapshot. Those of 100,000 entities have
+137 MB and would take more time and room than the snapshot itself; `icc-store validate` compares them all."""
 
 # --- change detection -------------------------------------------------------------------------
 RACY_NS = 2_000_000_000

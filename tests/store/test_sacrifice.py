@@ -6,12 +6,12 @@ import faulthandler
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from icc_store.errors import IccStoreError, Interrupted, WorkerKilled
 from icc_store.store.sacrifice import Give, Sacrifice
+from tests.support.processes import children
 
 At = Callable[[int], None]
 
@@ -84,19 +84,14 @@ def test_what_somebody_else_ends_has_met_no_damage(number: signal.Signals, error
     assert readers.problems == []
 
 
-def children_of_this_process() -> set[str]:
-    """Its processes, dead ones that nobody waited for among them; other tests may have left some."""
-    return {pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
-
-
 def test_no_child_is_left_behind() -> None:
     """Who stops asking in the middle leaves neither a process nor a descriptor."""
-    before, children = set(os.listdir("/proc/self/fd")), children_of_this_process()
+    before, started = set(os.listdir("/proc/self/fd")), children()
     rows = Sacrifice(counting(frozenset(), end=100)).rows()
     next(rows)
     rows.close()
     assert set(os.listdir("/proc/self/fd")) == before
-    assert children_of_this_process() == children
+    assert children() == started
 
 
 def test_a_child_that_nobody_waits_for_ends() -> None:
@@ -106,8 +101,8 @@ def test_a_child_that_nobody_waits_for_ends() -> None:
         give(b"a", b"1")
         signal.pause()
 
-    children = children_of_this_process()
+    started = children()
     rows = Sacrifice(work).rows()
     assert next(rows) == (b"a", b"1")
     rows.close()
-    assert children_of_this_process() == children
+    assert children() == started

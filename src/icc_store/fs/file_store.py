@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from icc_store.codec.chunking import Stream
 from icc_store.codec.hashing import chunk_id
@@ -38,20 +38,23 @@ from icc_store.model.entry import (
 )
 from icc_store.model.tree import Objects
 
+if TYPE_CHECKING:
+    from icc_store.fs.read_ahead import ReadAhead
+
 _LARGE_READ = 1 << 20
 
 
 class FileStore:
     """Stores files of one run."""
 
-    def __init__(
-        self, adder: Adder, objects: Objects, watcher: Watcher | None = None, reader: FileReader | None = None
-    ) -> None:
+    def __init__(self, adder: Adder, objects: Objects, watcher: Watcher | None = None) -> None:
         self._watcher = watcher
         self._add = adder.add
         self._adder = adder
         self._objects = objects
-        self._reader = reader or FileReader()
+        self._reader = FileReader()
+        self.ahead: ReadAhead | None = None
+        """What reads files before they are asked for."""
         self.read_bytes = 0
         self.unsettled = 0
         """Files that kept changing while they were read."""
@@ -83,14 +86,21 @@ class FileStore:
 
     def _read(self, dir_fd: int, name: bytes, status: os.stat_result, earlier: Wire | None) -> Wire:
         """Read a file until it does not change meanwhile."""
+        if self.ahead is not None and (found := self.ahead.take(name)) is not None:
+            data, identity, attributes, fact = found
+            if self._watcher is not None:
+                self._watcher.told(name, fact)
+            return self._whole(name, status, data, attributes, earlier, identity=identity)
         wire: Wire = {}
         for _ in range(READ_TRIES):
             if status.st_size <= WHOLE_FILE_SIZE and not is_sparse(status):
                 data, after, attributes = self._reader.read_small(dir_fd, name, status.st_size)
                 settled = len(data) == status.st_size and unchanged(status, after)
+                if self._watcher is not None:
+                    self._watcher.whole(name, data)
+                wire = self._whole(name, after, data, attributes, earlier, identity=chunk_id(data))
                 if settled:
-                    return self._whole(name, after, data, attributes, earlier)
-                wire = self._whole(name, after, data, attributes, earlier)
+                    return wire
             else:
                 wire, after, settled = self._stream(dir_fd, name, status.st_size, earlier)
                 if settled:
@@ -134,15 +144,19 @@ class FileStore:
             wire[XATTRS_ID] = self._add(Kind.XATTRS, packed)
 
     def _whole(
-        self, name: bytes, status: os.stat_result, data: bytes, attributes: dict[bytes, bytes], earlier: Wire | None
+        self,
+        name: bytes,
+        status: os.stat_result,
+        data: bytes,
+        attributes: dict[bytes, bytes],
+        earlier: Wire | None,
+        *,
+        identity: ObjectId,
     ) -> Wire:
         self.read_bytes += len(data)
         wire = _base_wire(name, status, len(data))
-        if self._watcher is not None:
-            self._watcher.whole(name, data)
         if data:
             base: ObjectId | None = earlier.get(CHUNK) if earlier is not None else None
-            identity = chunk_id(data)
             self._add(Kind.CHUNK, data, identity=identity, bases=(base,) if base is not None else ())
             wire[CHUNK] = identity
         if attributes:

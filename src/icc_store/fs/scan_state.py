@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
@@ -11,6 +12,9 @@ from icc_store.ids import ObjectId
 from icc_store.model.content_writer import Adder
 from icc_store.model.entry import Wire
 from icc_store.model.tree import Objects
+
+_TYPE = 0o170000
+_REG, _DIR = stat.S_IFREG, stat.S_IFDIR
 
 
 class Run(Protocol):
@@ -59,6 +63,23 @@ class ScanCounters:
         """Count what another has counted as well."""
         for counter in fields(self):
             setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
+
+    def add_unchanged(self, statuses: list[os.stat_result]) -> tuple[int, int]:
+        """Count what is as it was. Returns how many files that are, and their bytes."""
+        files = size = directories = 0
+        for status in statuses:
+            kind = status.st_mode & _TYPE
+            if kind == _REG:
+                files += 1
+                size += status.st_size
+            elif kind == _DIR:
+                directories += 1
+        self.files += files
+        self.unchanged_files += files
+        self.size += size
+        self.directories += directories
+        self.others += len(statuses) - files - directories
+        return files, size
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import errno
 import os
 import stat
 from bisect import bisect_right
-from collections.abc import Generator, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError
@@ -27,11 +27,14 @@ from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters,
 from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
 from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import MAX_TREE_DEPTH, TREE_FANOUT_MIN
+from icc_store.limits import MAX_TREE_DEPTH, READ_AHEAD_FILES, TREE_FANOUT_MIN
 from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
 from icc_store.model.paths import display, join
 from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree, store_part
 from icc_store.monitor import Monitor
+
+if TYPE_CHECKING:
+    from icc_store.fs.read_ahead import ReadAhead
 
 _TYPE = 0o170000
 _REG, _DIR, _SOCK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
@@ -50,8 +53,11 @@ class Scanner:
         monitor: Monitor,
         *,
         watcher: Watcher | None = None,
+        start_ahead: Callable[[], ReadAhead] | None = None,
     ) -> None:
+        """`start_ahead` is called when a directory is large and new."""
         self._watcher = watcher
+        self._start_ahead = start_ahead
         self._run = run
         self._options = options
         self._copies = copies
@@ -194,7 +200,7 @@ class Scanner:
         known = row is not None and (watcher is None or watcher.knows(row.tree))
         reread = self._options.rehash or int.from_bytes(key[:2]) % _REREAD_RUNS == self._options.turn % _REREAD_RUNS
         if row is not None and known and row.fingerprint == mark and not reread:
-            self._count_unchanged(directory, part)
+            self._monitor.advance(*directory.counted.add_unchanged(part.statuses), directory.path)
             return row.tree
         earlier = self._earlier(directory, part)
         wires = self._wires(stack.fd, directory, part, earlier, reread=reread)
@@ -248,23 +254,6 @@ class Scanner:
                 targets.append(self._links.setdefault((status.st_dev, status.st_ino), join(path, name)))
         return targets
 
-    def _count_unchanged(self, directory: Directory, part: Part) -> None:
-        files = size = directories = 0
-        for status in part.statuses:
-            kind = status.st_mode & _TYPE
-            if kind == _REG:
-                files += 1
-                size += status.st_size
-            elif kind == _DIR:
-                directories += 1
-        counted = directory.counted
-        counted.files += files
-        counted.unchanged_files += files
-        counted.size += size
-        counted.directories += directories
-        counted.others += len(part.statuses) - files - directories
-        self._monitor.advance(files, size, directory.path)
-
     def _earlier(self, directory: Directory, part: Part) -> Earlier:
         """What the last snapshot has of these names: entries, and the change times and inodes seen then."""
         found: Earlier = {}
@@ -298,6 +287,8 @@ class Scanner:
         live = self._copies.concerns([*part.names, *directory.dropped])
         if live:
             self._copies.start_directory()
+        elif not earlier and len(part.names) >= READ_AHEAD_FILES:
+            self._read_ahead(fd, path, part)
         wires: list[Wire] = []
         read_before, dropped_before = self.files.read_bytes, len(directory.dropped)
         for name, status in zip(part.names, part.statuses, strict=True):
@@ -321,6 +312,13 @@ class Scanner:
             wires.append(wire)
         self._monitor.advance(len(wires), self.files.read_bytes - read_before, path)
         return wires if len(directory.dropped) == dropped_before else None
+
+    def _read_ahead(self, fd: int, path: bytes, part: Part) -> None:
+        """Have a part of which all is new read by another process, if there is to be one."""
+        if self.files.ahead is None and self._start_ahead is not None:
+            self.files.ahead = self._start_ahead()
+        if self.files.ahead is not None:
+            self.files.ahead.ask(fd, path, part.names, part.statuses)
 
     def _entry(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from icc_store.ids import ObjectId
 from icc_store.model.entry import Wire
@@ -29,6 +29,9 @@ class Watcher(Protocol):
 
     def whole(self, name: bytes, data: bytes) -> None:
         """A small file. When it had to be read again, the last time counts."""
+
+    def told(self, name: bytes, found: Any) -> None:
+        """A small file that another process has read, and what that found out (fs/read_ahead.py)."""
 
     def stream(self, name: bytes) -> Feed:
         """A large file is about to be read: takes its bytes, holes included, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,6 +33,7 @@ from icc_store.operations.snapshot_rules import rules_for
 from icc_store.version import VERSION
 
 if TYPE_CHECKING:
+    from icc_store.fs.read_ahead import ReadAhead
     from icc_store.operations.memory.manifest import Notes
     from icc_store.operations.memory.selection import LeftOut
 
@@ -60,7 +62,10 @@ def take_snapshot(
     if options.dry_run:
         return task.rehearse(repository.rehearsal())
     with repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
-        return task.run(run)
+        try:
+            return task.run(run)
+        finally:
+            task.stop_reading()
 
 
 class _Task:
@@ -94,6 +99,7 @@ class _Task:
         self._parent = repository.latest(self._source, self._host)
         self._memory: MemoryRun | None = None
         self._notes: Notes | None = None
+        self._ahead: ReadAhead | None = None
         if options.incremental and self._parent is None:
             raise SourceError(
                 f"there is no full snapshot of {self._source} that an incremental one could follow",
@@ -184,6 +190,7 @@ class _Task:
             SqliteCopies(self._repository.path, databases=self._profile.databases),
             self._monitor,
             watcher=self._memory.facts if self._memory is not None else None,
+            start_ahead=None if self._reads_alone(run) else self._start_reading,
         )
         if self._stream is None:
             return scanner, scan_roots(scanner, self._paths, self._options.as_path)
@@ -195,6 +202,24 @@ class _Task:
             earlier = found[0].to_wire() if found else None
         self._streamed = store_stdin(scanner, self._stream, self._options.stdin_name, earlier, self._time_ns)
         return scanner, self._streamed
+
+    def _reads_alone(self, run: Run | Rehearsal) -> bool:
+        """Whether nobody else reads: there is one processor or thread, or what files say is to be told at once."""
+        threads = self._options.threads or os.cpu_count() or 1
+        return threads < 2 or isinstance(run, Rehearsal) or self._options.scan_secrets
+
+    def _start_reading(self) -> ReadAhead:
+        if self._ahead is None:
+            from icc_store.operations.memory.reading import read_ahead  # 15 ms: only where a great many files are new
+
+            self._ahead = read_ahead(self._profile)
+        return self._ahead
+
+    def stop_reading(self) -> None:
+        """End the process that reads ahead, if there is one."""
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
 
     def _watch(self, run: Run | Rehearsal, now_ns: int) -> MemoryRun | None:
         """Who looks at the files of a memory while they are scanned; nobody in a rehearsal."""

@@ -38,6 +38,16 @@ Fact = tuple[bytes, Any]
 """SHA-256 of a file, and what the check kept of it, or None."""
 
 
+def make_look(check: Check | None) -> Callable[[bytes, bytes], Fact]:
+    """What makes the facts of a file: takes its stored path and its bytes."""
+    from hashlib import sha256  # 2 ms, and an unchanged directory has nothing to hash
+
+    def look(path: bytes, data: bytes) -> Fact:
+        return sha256(data).digest(), check(path, data) if check is not None else None
+
+    return look
+
+
 class Rows(Protocol):
     """Where rows of former runs are, and where this one leaves its own."""
 
@@ -74,8 +84,7 @@ class ScannedFacts(KnownFacts):
         """`make_check` is called when the first file comes: an unchanged directory need not import what checks it."""
         super().__init__(rows)
         self._make_check = make_check
-        self._check: Check | None = None
-        self._sha256: Callable[[bytes], Any] | None = None
+        self._look: Callable[[bytes, bytes], Fact] | None = None
         self._directory: bytes | None = None
         self._fresh: dict[bytes, Any] = {}
         self._former: dict[bytes, Fact] = {}
@@ -100,13 +109,18 @@ class ScannedFacts(KnownFacts):
             self._fresh.clear()
 
     def whole(self, name: bytes, data: bytes) -> None:
-        sha256 = self._sha256 or self._begin()
-        note = self._check(join(self._directory or b"", name), data) if self._check is not None else None
-        self._fresh[name] = (sha256(data).digest(), note)
+        look = self._look
+        if look is None:
+            look = self._look = make_look(self._make_check())
+        self._fresh[name] = look(join(self._directory or b"", name), data)
+
+    def told(self, name: bytes, found: Any) -> None:
+        self._fresh[name] = tuple(found)
 
     def stream(self, name: bytes) -> Feed:
-        hasher = (self._sha256 or self._begin())(b"")
-        self._fresh[name] = hasher
+        from hashlib import sha256  # as below
+
+        hasher = self._fresh[name] = sha256()
         update: Feed = hasher.update
         return update
 
@@ -131,13 +145,6 @@ class ScannedFacts(KnownFacts):
             self._rows.drop(_key(tree))
         for tree, row in self._made.items():
             self._rows.remember(_key(tree), row)
-
-    def _begin(self) -> Callable[[bytes], Any]:
-        import hashlib  # 2 ms, and an unchanged directory has nothing to hash
-
-        self._check = self._make_check()
-        self._sha256 = hashlib.sha256
-        return self._sha256
 
     def _row(self, tree: ObjectId) -> bytes | None:
         return self._made.get(tree) or super()._row(tree)
