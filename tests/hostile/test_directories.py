@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,28 @@ def test_a_link_that_comes_later(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="symbolic links"):
             write_head(tmp_path / "r" / "head", repository.header.repository, Head(1, bytes(16)))
     assert precious.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("name", ["repository.json", "head", "writers/1"])
+def test_files_of_any_size(tmp_path: Path, name: str) -> None:
+    """A file that should have a few bytes and has a terabyte is not read into memory."""
+    create_repository(tmp_path / "r")
+    (tmp_path / "r" / name).touch()
+    os.truncate(tmp_path / "r" / name, 1 << 40)
+    commands = [["list"], ["gc"], ["verify"]]
+    for done in one_after_another(Program(tmp_path / "r"), commands):
+        assert done.code == (0 if "writers" in name else 6), done
+        assert "memory" not in done.err
+    assert (tmp_path / "r" / name).exists() == ("writers" not in name)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_links_and_pipes_among_the_writers(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """What is no record of a writer is not waited for by gc, and named; snapshots go on."""
+    create_repository(tmp_path / "r")
+    (tmp_path / "source").mkdir()
+    make(tmp_path / "r" / "writers" / "1")
+    gc, snapshot = one_after_another(Program(tmp_path / "r"), [["gc"], ["snapshot", str(tmp_path / "source")]])
+    assert gc.code == 1
+    assert "writers/1 is neither a file nor a directory" in gc.err
+    assert snapshot.code == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,37 @@ def test_through_the_program(tmp_path: Path) -> None:
     for name, data in (MEMORY | hostile).items():
         if name != "notes/deep.md":
             assert (tmp_path / "back" / name).read_bytes() == data
+
+
+@pytest.mark.slow
+def test_files_that_fit_in_no_memory(tmp_path: Path) -> None:
+    """Files larger than the machine's memory are stored, and said to be too large; none is read as a whole."""
+    memory = tmp_path / "memory"
+    large = (
+        "entities/Learning/2025/06/Learning-large-20250603.json",
+        "relationships/learning-to-pattern.json",
+        "indexes/tag-index.json",
+        "config/settings.json",
+    )
+    for name, data in MEMORY.items():
+        path = memory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    for name in large:
+        (memory / name).parent.mkdir(parents=True, exist_ok=True)
+        (memory / name).touch()
+        os.truncate(memory / name, 600 << 20)
+    Program(tmp_path / "store").good("init")
+    program = Bounded(tmp_path / "store")
+    for command, codes in (
+        (("snapshot", memory), {0}),
+        (("validate", memory), {3}),
+        (("validate", memory, "--fix-indexes"), {1, 3}),
+        (("validate", "--snapshot", "latest"), {3}),
+        (("search", "sound"), {0, 3}),
+        (("diff", "--entities", "latest"), {0, 1, 3}),
+    ):
+        done = program(*command)
+        assert done.code in codes, done
+        assert "not enough memory" not in done.err, done
+    assert program("ls", "latest", "-R", "-l").out.count("600 MiB") == len(large)

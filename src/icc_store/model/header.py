@@ -15,7 +15,9 @@ from typing import Any
 
 from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
+from icc_store.limits import MAX_HEADER_FILE
 from icc_store.objects.index import INDEX_VERSION
+from icc_store.store.plain_files import read_plain
 
 HEADER_NAME = "repository.json"
 UNFINISHED_NAME = f".{HEADER_NAME}.init"
@@ -131,7 +133,7 @@ def read_header(directory: Path) -> Header:
     """
     path = directory / HEADER_NAME
     try:
-        data = path.read_bytes()
+        data = read_plain(path, MAX_HEADER_FILE)
     except FileNotFoundError:
         raise NotARepository(f"{directory} is not an icc-store repository: {HEADER_NAME} is missing") from None
     return parse_header(data, path)

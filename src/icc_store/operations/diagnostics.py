@@ -31,6 +31,9 @@ KEPT_REPORTS = 20
 _FRAMES = 50
 """Innermost calls of each exception; one of endless recursion has thousands."""
 
+_MOST_OF_HEADER = 4096
+"""Bytes of `repository.json`."""
+
 _NAME = re.compile(r"report-\d{8}T\d{6}Z(-\d+)?\.txt")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHAIN = 10
@@ -127,7 +130,8 @@ def _repository(path: Path | None) -> Iterator[str]:
         for file in sorted(path.iterdir()):
             status = file.lstat()
             yield f"{file.name}: {status.st_size:,} bytes, mode {status.st_mode:o}, owner {status.st_uid}"
-        yield from (path / HEADER_NAME).read_text("utf-8", "backslashreplace").splitlines()
+        with (path / HEADER_NAME).open("rb") as header:
+            yield from header.read(_MOST_OF_HEADER).decode("utf-8", "backslashreplace").splitlines()
     except OSError as error:
         yield f"cannot be read: {error.strerror}"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.errors import BlockDamaged
+from icc_store.store.plain_files import read_plain
 
 _MAGIC = b"ICCHEAD1"
 _RECORD = struct.Struct("<8sQ16s16s")

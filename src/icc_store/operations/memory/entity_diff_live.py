@@ -10,6 +10,7 @@ from icc_store.codec.hashing import chunk_id
 from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.errors import PathNotInSnapshot
 from icc_store.fs.file_reader import FileReader
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.entry import Entry
 from icc_store.model.record import Snapshot, SnapshotRecord
 from icc_store.model.repository import Repository
@@ -20,7 +21,7 @@ from icc_store.operations.changes import EVERYTHING, Change, ChangeKind, DiffOpt
 from icc_store.operations.diff_live import diff_live
 from icc_store.operations.memory.entity_diff import Contents, EntityDiff, FilePair, pair_up, stored_contents
 from icc_store.operations.memory.manifest import profile_of
-from icc_store.operations.memory.stored_records import MAX_RECORD_FILE, TOO_LARGE, Reading, as_records
+from icc_store.operations.memory.stored_records import TOO_LARGE, Reading, as_records
 from icc_store.operations.placement import live_root
 
 _GROWTH = 4096

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from icc_store.entities.json_text import compact_json
 from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.errors import AmbiguousPath, DamageError, PathNotInSnapshot
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, Entry, Wire, entry_from_wire
 from icc_store.model.paths import display, join
 from icc_store.model.record import Snapshot
@@ -17,7 +18,6 @@ from icc_store.model.tree import Objects
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.stored_records import (
-    MAX_RECORD_FILE,
     as_records,
     content_key,
     read_stored,

@@ -16,6 +16,7 @@ from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.entities.record import Record
 from icc_store.errors import DamageError
 from icc_store.ids import ObjectId
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.entry import Entry
 from icc_store.model.paths import parts
 from icc_store.model.record import Snapshot
@@ -23,7 +24,6 @@ from icc_store.model.tree import Objects, find_entry
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.history_subject import Subject
 from icc_store.operations.memory.stored_records import (
-    MAX_RECORD_FILE,
     TOO_LARGE,
     Reading,
     as_fields,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,11 +44,14 @@ def _files(target: Path, names: Iterable[bytes]) -> Iterator[bytes]:
             waiting += [join(path, name) for name in os.listdir(join(top, path))]
 
 
-def read_live(target: Path, path: bytes) -> bytes:
-    """The content of a live file. Raises OSError."""
+def read_live(target: Path, path: bytes, most: int) -> bytes:
+    """The content of a live file. Raises OSError, also for one of more than `most` bytes."""
     fd = os.open(join(os.fsencode(target), path), _READ)
     with open(fd, "rb") as file:
-        return file.read()
+        size = os.fstat(fd).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), display(path))
+        return file.read(size)
 
 
 def replace_live(target: Path, contents: Mapping[bytes, bytes], *, now_ns: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from icc_store.clock import utc_text
 from icc_store.entities.indexes import is_derived, rebuild
 from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.limits import MAX_INDEX_FILE, MAX_RECORD_FILE
 from icc_store.operations.memory.live import entity_files, memory_files, read_live
 
 
@@ -28,7 +29,7 @@ def rebuilt_indexes(root: Path, *, now_ns: int) -> RebuiltIndexes:
 
     An entity that cannot be read keeps the rows it has. Raises OSError for a directory or an index file that cannot be.
     """
-    existing = {path: read_live(root, path) for path in memory_files(root) if is_derived(path)}
+    existing = {path: read_live(root, path, MAX_INDEX_FILE) for path in memory_files(root) if is_derived(path)}
     made = rebuild(_entities(root), existing, utc_text(now_ns))
     return RebuiltIndexes(existing, {path: data for path, data in made.items() if existing.get(path) != data})
 
@@ -37,7 +38,7 @@ def _entities(root: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """All entities in order of paths; without fields where a file cannot be read or holds no entity."""
     for path in sorted(entity_files(root)):
         try:
-            value = parse_json(read_live(root, path))
+            value = parse_json(read_live(root, path, MAX_RECORD_FILE))
         except (OSError, NotJson):
             value = None
         yield path, value if isinstance(value, dict) else {}

@@ -24,6 +24,7 @@ from icc_store.entities.json_text import NotJson
 from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, place_of
 from icc_store.entities.path_map import NO_MAP, PathMap, TwoNamesBecomeOne, rewrite_paths
 from icc_store.errors import UsageError
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -254,7 +255,7 @@ class _Restore:
         contents, total = {}, 0
         for path in self._restored(Area.CONFIG):
             try:
-                data, count = rewrite_paths(read_live(self._target, path), path_map)
+                data, count = rewrite_paths(read_live(self._target, path, MAX_RECORD_FILE), path_map)
             except (OSError, NotJson) as error:
                 self._monitor.warning(path, f"its paths are not rewritten: {error}")
                 continue

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.errors import DamageError
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, Wire, entry_from_wire
 from icc_store.model.paths import display, join
 from icc_store.model.record import Snapshot
@@ -22,7 +23,6 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.manifest import profile_of
 from icc_store.operations.memory.search_text import Passage, Text
 from icc_store.operations.memory.stored_records import (
-    MAX_RECORD_FILE,
     TOO_LARGE,
     as_lines,
     as_records,

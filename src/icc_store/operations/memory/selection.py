@@ -19,11 +19,9 @@ from icc_store.errors import SourceError, UsageError
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.file_reader import FileReader
 from icc_store.fs.live_walk import Entered, Left, Met, Unreadable, walk_live
-from icc_store.limits import MIB
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.monitor import SILENT, Monitor
 
-_LARGEST = 16 * MIB
-"""Bytes of a file that is read to be judged. Entities have a few KiB; what is larger is no entity, and is kept."""
 _ALWAYS = (b"config", b"relationships", b"indexes")
 """Top directories of a memory that `--config-only` stores whole."""
 
@@ -165,7 +163,7 @@ class _Judge:
 
     def _judged(self, file: Met, form: RecordFormat) -> bool | None:
         """Whether the selection takes any record of a file; None when nobody can tell."""
-        if not stat.S_ISREG(file.status.st_mode) or file.status.st_size > _LARGEST:
+        if not stat.S_ISREG(file.status.st_mode) or file.status.st_size > MAX_RECORD_FILE:
             return None
         try:
             data, _, _ = self._reader.read_small(file.directory_fd, file.name, file.status.st_size)

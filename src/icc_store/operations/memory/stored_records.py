@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from icc_store.entities.profiles import RecordFormat
 from icc_store.entities.record import PREAMBLE, Lines, Record, RecordError, read_object, read_records
 from icc_store.errors import DamageError
-from icc_store.limits import MIB
+from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.content import whole_content
 from icc_store.model.entry import Entry
 from icc_store.model.paths import display
 from icc_store.model.tree import Objects
-
-MAX_RECORD_FILE = 16 * MIB
-"""Larger files are not taken apart. A `memory.jsonl` of this size holds some 100,000 facts."""
 
 _BINARY_PROBE = 8192
 TOO_LARGE = f"larger than {MAX_RECORD_FILE >> 20} MiB"

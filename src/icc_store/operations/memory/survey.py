@@ -12,6 +12,7 @@ from icc_store.entities.findings import Finding
 from icc_store.entities.layout import ENTITY_TYPES, INDEX_NAME, Area, place_of, places_in
 from icc_store.entities.profiles import Profile
 from icc_store.ids import ObjectId
+from icc_store.limits import MAX_COMPARED_FILE, MAX_RECORD_FILE
 from icc_store.model.content import content_bytes, plain_bytes, whole_content
 from icc_store.model.entry import CHUNK, LIST, NAME, SIZE, Wire, entry_from_wire
 from icc_store.model.paths import display, join
@@ -24,11 +25,8 @@ if TYPE_CHECKING:
     from icc_store.entities.cross_check import CrossCheck
 
 _SAMPLES = 32
-_LARGE_INDEX = 8 << 20
-"""Bytes of an index above which it is not compared with the entities at every snapshot. Those of 100,000 entities have
-137 MB and would take more time and room than the snapshot itself; `icc-store validate` compares them all."""
-
 _SETTINGS = b"config/settings.json"
+_COMPARED = frozenset((Area.INDEX, Area.RELATIONSHIP))
 
 
 @dataclass(frozen=True)
@@ -159,12 +157,12 @@ class _IccLook(_Look):
         place = place_of(path)
         found = self._clean if note is None else self._from_wire(path, note)
         self._found.extend(found.findings)
-        if place.area is Area.INDEX and wire[SIZE] > _LARGE_INDEX:
+        if place.area in _COMPARED and wire[SIZE] > MAX_COMPARED_FILE:
             return
         self._cross.add(path, found)
         if place.area is Area.ENTITY:
             self._count(place.type, 1)
-        elif place.area in {Area.INDEX, Area.RELATIONSHIP} or path == _SETTINGS:
+        elif place.area in _COMPARED or (path == _SETTINGS and wire[SIZE] <= MAX_RECORD_FILE):
             self._compared[path] = wire
 
     def _count(self, kind: str, number: int) -> None:
@@ -190,7 +188,7 @@ class _IccLook(_Look):
         """Every entity at first; with each time there are too many, every second of them."""
         chosen = wires[-self._sound % self._step :: self._step]
         self._sound += len(wires)
-        self.samples += [(join(directory, wire[NAME]), wire) for wire in chosen]
+        self.samples += [(join(directory, wire[NAME]), wire) for wire in chosen if wire[SIZE] <= MAX_RECORD_FILE]
         while len(self.samples) > 2 * _SAMPLES:
             del self.samples[1::2]
             self._step *= 2

@@ -13,13 +13,13 @@ from icc_store.entities.profiles import Profile, RecordFormat
 from icc_store.entities.record import RecordError, read_records
 from icc_store.entities.validate import check_file
 from icc_store.errors import DamageError
-from icc_store.limits import MIB
-
-LARGEST = 512 * MIB
-"""Bytes of a file that is parsed as a whole: the indexes of 500,000 entities are smaller."""
+from icc_store.limits import MAX_INDEX_FILE, MAX_RECORD_FILE
 
 Pieces = Callable[[], Iterable[bytes]]
 """Gives the bytes of a file, in order. Raises OSError or DamageError, also on the way."""
+
+_LISTS = frozenset((Area.INDEX, Area.RELATIONSHIP))
+"""What has a row for every entity, and so may be large."""
 
 CANNOT_BE_READ = (OSError, DamageError)
 
@@ -54,7 +54,7 @@ class FileChecks:
             yield from self._check_lines(path, pieces())
             return
         form = self._profile.record_format(path)
-        if form is None or size > LARGEST:
+        if form is None or size > MAX_RECORD_FILE:
             yield from _only_opened(pieces)
             return
         try:
@@ -103,7 +103,7 @@ class IccFileChecks(FileChecks):
         place = place_of(path)
         if place.area is Area.ENTITY:
             self.entities[place.type] += 1
-        if size > LARGEST:
+        if size > (MAX_INDEX_FILE if place.area in _LISTS else MAX_RECORD_FILE):
             yield error(path, "", "too large to be a file of the memory system")
             return
         if place.area in {Area.OTHER, Area.LEFTOVER} and not path.startswith(b"entities/"):
