@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -200,6 +201,13 @@ def test_tags_come_and_go() -> None:
     """Tags keep their order, stand once, and can be taken off, those of the record too."""
     snapshot = combine(ID, RECORD, said((Subject.TAG, "a"), (Subject.TAG, "a"), (Subject.UNTAG, "born")))
     assert snapshot.tags == ("a",)
+
+
+def test_any_number_of_tags() -> None:
+    """Taking off thousands of thousands of tags takes time by their number, and not by its square."""
+    record = replace(RECORD, tags=tuple(f"t{number}" for number in range(40_000)))
+    off = [Annotation(ID, Subject.UNTAG, tag, 1, seq) for seq, tag in enumerate(record.tags[1:])]
+    assert combine(ID, record, off).tags == ("t0",)
 
 
 def test_forgotten_is_a_time_that_can_be_taken_back() -> None:

@@ -220,15 +220,15 @@ def unpack_annotation(data: bytes) -> Annotation:
 def combine(identity: ObjectId, record: SnapshotRecord, annotations: Iterable[Annotation]) -> Snapshot:
     """The snapshot as it stands now: the record, then every annotation in order."""
     ordered = tuple(sorted(annotations, key=lambda annotation: annotation.seq))
-    tags = list(record.tags)
+    tags = dict.fromkeys(record.tags)  # in order, and no search for each: there may be a million of them
     state: dict[str, Any] = {"note": record.note}
     for annotation in ordered:
         value = annotation.value
         match annotation.subject:
             case Subject.TAG:
-                tags.append(str(value))
+                tags[str(value)] = None
             case Subject.UNTAG:
-                tags = [tag for tag in tags if tag != value]
+                tags.pop(str(value), None)
             case Subject.NOTE:
                 state["note"] = str(value)
             case Subject.PIN:
@@ -243,4 +243,4 @@ def combine(identity: ObjectId, record: SnapshotRecord, annotations: Iterable[An
             case Subject.DRILLED:
                 state["drilled_ns"] = annotation.time_ns
                 state["drill_failure"] = "" if value is True else str(value)
-    return Snapshot(identity, record, tuple(dict.fromkeys(tags)), annotations=ordered, **state)
+    return Snapshot(identity, record, tuple(tags), annotations=ordered, **state)
