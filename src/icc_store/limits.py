@@ -149,6 +149,10 @@ FRAME_CACHE_BYTES = 12 * MIB
 BLOCK_CACHE_BYTES = 4 * MIB
 """Stored bytes of parsed blocks kept by a reader."""
 
+SHARED_FRAME_CACHE_BYTES = 6 * MIB
+SHARED_BLOCK_CACHE_BYTES = 2 * MIB
+"""The same of each process where several share the work. What one reads in a row comes out of few blocks."""
+
 PENDING_BYTES = 8 * MIB
 """Plain bytes waiting for compression before the scanner waits too."""
 

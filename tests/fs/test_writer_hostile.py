@@ -13,7 +13,7 @@ import pytest
 
 from icc_store.errors import TargetError
 from icc_store.fs.removal import remove
-from icc_store.fs.writer import TreeWriter
+from icc_store.fs.writer import TEMPORARY, TreeWriter
 from icc_store.model.entry import Entry
 from tests.fs.entries import ME, OWNERS, directory, file, link
 from tests.fs.roles import as_ordinary_user
@@ -203,19 +203,29 @@ def test_directories_without_rights(tmp_path: Path) -> None:
 
 
 def test_new_files_are_private_until_they_are_whole(writer: TreeWriter, target: Path) -> None:
-    """While contents come in, nobody else can open the file, and a new directory lets nobody in."""
-    seen: list[int] = []
+    """While contents come in, nobody else can open the file, and a new directory lets nobody in.
+
+    In a new directory the file has its name by then, and not even its owner may open it.
+    """
+    seen: list[tuple[str, int, int, int]] = []
 
     def content() -> Iterator[bytes]:
         yield b"secret"
-        (temporary,) = (target / "d").iterdir()
-        seen.append(stat.S_IMODE(temporary.stat().st_mode))
-        seen.append(stat.S_IMODE((target / "d").stat().st_mode))
-        seen.append(stat.S_IMODE(target.stat().st_mode))
+        (unfinished,) = (one for one in (target / "d").iterdir() if one.name != "old")
+        modes = [stat.S_IMODE(one.stat().st_mode) for one in (unfinished, target / "d", target)]
+        seen.append((unfinished.name, *modes))
 
     writer.enter(b"d")
     writer.write_file(file(b"f", 0o666), OWNERS, content())
-    assert seen == [0o600, 0o700, 0o700]
+    assert seen == [("f", 0, 0o700, 0o700)]
+    (target / "d/f").rename(target / "d/old")
+    writer.leave()
+    (target / "d").chmod(0o700)
+    seen.clear()
+    writer.enter(b"d")
+    writer.write_file(file(b"old", 0o666), OWNERS, content())
+    assert [modes for _, *modes in seen] == [[0o600, 0o700, 0o700]]
+    assert TEMPORARY.fullmatch(os.fsencode(seen[0][0]))
 
 
 def test_descriptors_are_closed(target: Path) -> None:

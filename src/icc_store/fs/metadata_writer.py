@@ -38,6 +38,12 @@ class Skipped:
     xattrs: int = 0
     modes: int = 0
 
+    def add(self, other: Skipped) -> None:
+        """Count what another has counted as well."""
+        self.ownership += other.ownership
+        self.xattrs += other.xattrs
+        self.modes += other.modes
+
 
 class MetadataWriter:
     """Applies entries to files that are open, so that nothing can be swapped in."""

@@ -2,9 +2,8 @@
 
 The writer stands in one directory at a time and works on names in it, through the directory's descriptor. No symbolic
 link is ever followed, whatever others do to the tree meanwhile (the target's own path may be one: the user gave it).
-A file is written under a temporary name and renamed when it is complete, so a name holds the old file or the new one.
-New files and directories belong to us alone until they have their contents; a directory gets its mode and times when
-it is left.
+How a single name comes to be is told in `directory_writer`. New files and directories belong to us alone until they
+have their contents; a directory gets its mode and times when it is left.
 
 The caller decides what to write and what to keep; entries come with their extended attributes loaded. Every OSError
 is about the one name given, and the writer can go on. Nothing is safe on the disk before `finish`.
@@ -14,9 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,21 +22,17 @@ from typing import Self
 from icc_store.errors import TargetError
 from icc_store.fs import removal
 from icc_store.fs.directory_stack import DirectoryStack, unlock_directory
+from icc_store.fs.directory_writer import LOOK, TEMPORARY, DirectoryWriter, Nature, check_name, make_tools
 from icc_store.fs.durability import sync_file_system
-from icc_store.fs.leftovers import hold
-from icc_store.fs.metadata_writer import MetadataWriter, Skipped, device_number
+from icc_store.fs.metadata_writer import Skipped
 from icc_store.model import paths
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Owners
 
-TEMPORARY = re.compile(rb"\.icc-restore-[0-9a-f]{16}")
-"""The names of unfinished files: what a killed restore leaves behind, one at most."""
+__all__ = ("TEMPORARY", "TreeWriter")
 
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_ACL = "system.posix_acl_default"
 _NO_NAMES = Owners()
-_NOT_NAMES = frozenset((b"", b".", b".."))
 
 
 @dataclass(slots=True)
@@ -49,14 +42,7 @@ class _Level:
     name: bytes
     status: os.stat_result
     """As it was found."""
-    made: bool
-    """By us, so that it is to be given a mode."""
-    hands_down_acl: bool
-    """It has a default ACL, so new files in it are not bare."""
-    new_owner: tuple[int, int] | None = None
-    """Whom new files belong to here, once one was made."""
-    held: bool = False
-    """Others were told that a temporary name may be in it."""
+    writer: DirectoryWriter
 
 
 class TreeWriter:
@@ -67,23 +53,23 @@ class TreeWriter:
 
         Owners go by name where both sides know one, else, and with `numeric_ids`, by number.
         """
-        self._umask = _umask()
-        self._new_mode = 0o600 & ~self._umask
+        self._tools = make_tools(_umask(), numeric_ids=numeric_ids)
         try:
             made = not target.exists()
             if made:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.mkdir(mode=0o700)
-                if self._umask & 0o700:  # a mask that would keep even us out
+                if self._tools.umask & 0o700:  # a mask that would keep even us out
                     target.chmod(0o700)
             self._root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise TargetError(f"cannot restore to {target}: {error.strerror}") from error
         self._stack = DirectoryStack(self._root)
-        self._metadata = MetadataWriter(numeric_ids=numeric_ids)
-        self._temporary = f".icc-restore-{os.urandom(8).hex()}".encode()
         status = os.fstat(self._root)
-        self._levels = [_Level(b"", status, made, _has_default_acl(self._root))]
+        nature = Nature(made, _has_default_acl(self._root), made and _keeps_modes(self._root))
+        self.here = DirectoryWriter(self._root, nature, self._tools)
+        """Writes in the current directory."""
+        self._levels = [_Level(b"", status, self.here)]
         unlock_directory(self._root, status)
 
     def __enter__(self) -> Self:
@@ -97,7 +83,12 @@ class TreeWriter:
     @property
     def skipped(self) -> Skipped:
         """What this user or file system could not be given, counted."""
-        return self._metadata.skipped
+        return self._tools.metadata.skipped
+
+    @property
+    def umask(self) -> int:
+        """The mask for new files."""
+        return self._tools.umask
 
     @property
     def path(self) -> bytes:
@@ -111,7 +102,7 @@ class TreeWriter:
 
         Anything else under that name is removed with `replace`; without, OSError (ENOTDIR, ELOOP for a symbolic link).
         """
-        _check(name)
+        check_name(name)
         parent = self._stack.fd
         made = _make_directory(parent, name)
         try:
@@ -122,8 +113,11 @@ class TreeWriter:
             os.unlink(name, dir_fd=parent)
             made = _make_directory(parent, name)
             status = self._stack.descend(name, unlock=True)
-        hands_down = self._levels[-1].hands_down_acl if made else _has_default_acl(self._stack.fd)
-        self._levels.append(_Level(name, status, made, hands_down))
+        fd, above = self._stack.fd, self.here.nature
+        hands_down = above.hands_down_acl if made else _has_default_acl(fd)
+        nature = Nature(made, hands_down, made and (above.direct or _keeps_modes(fd)))
+        self.here = DirectoryWriter(fd, nature, self._tools)
+        self._levels.append(_Level(name, status, self.here))
         return made
 
     def leave(self, entry: Entry | None = None, owners: Owners = _NO_NAMES) -> None:
@@ -134,32 +128,34 @@ class TreeWriter:
         left but could not get all.
         """
         level = self._levels[-1]
+        fd = self._go_up()
+        try:
+            level.writer.settle(entry, owners, level.status)
+        finally:
+            os.close(fd)
+
+    def hand_over(self) -> int:
+        """Go back up from a directory that somebody else is to fill and settle: the caller, who gets its descriptor.
+
+        Raises TargetError as `leave` does.
+        """
+        return self._go_up()
+
+    def _go_up(self) -> int:
         try:
             fd = self._stack.ascend()
         except OSError as error:
             raise TargetError(f"{paths.display(self.path)}: {error.strerror}", hint="restore again") from error
         self._levels.pop()
-        self._levels[-1].held = False  # its descriptor may be a new one
-        try:
-            self._settle_directory(fd, level, entry, owners)
-        finally:
-            os.close(fd)
-
-    def _settle_directory(self, fd: int, level: _Level, entry: Entry | None, owners: Owners) -> None:
-        now = os.fstat(fd)
-        if entry is not None:
-            bare = level.made and not level.hands_down_acl
-            self._apply(fd, entry, owners, now, now.st_mode, bare=bare)
-        elif level.made:
-            os.fchmod(fd, 0o777 & ~self._umask)
-        elif now.st_mode != level.status.st_mode:
-            os.fchmod(fd, stat.S_IMODE(level.status.st_mode))
+        self.here = self._levels[-1].writer
+        self.here.stand_at(self._stack.fd)  # opened again, where the way was so long that it had been closed
+        return fd
 
     # ------------------------------------------------------------------ looking
 
     def lstat(self, name: bytes) -> os.stat_result:
         """The status of a name in the current directory. Raises FileNotFoundError."""
-        _check(name)
+        check_name(name)
         return os.stat(name, dir_fd=self._stack.fd, follow_symlinks=False)
 
     def listdir(self) -> list[bytes]:
@@ -174,123 +170,38 @@ class TreeWriter:
     # ------------------------------------------------------------------ writing
 
     def write_file(self, entry: Entry, owners: Owners, content: Iterable[bytes | int]) -> int:
-        """Write a regular file; whatever had its name, but a directory, is replaced. Returns its size.
-
-        `content` yields bytes, and numbers for holes of that many bytes. What it raises passes through.
-        """
-        # Flat, since a restore calls this for every file.
-        name = entry.name
-        if b"/" in name or name in _NOT_NAMES:
-            _check(name)
-        directory = self._stack.fd
-        level = self._levels[-1]
-        temporary = self._temporary
-        if not level.held:
-            self._hold(level)
-        try:
-            fd = os.open(temporary, _CREATE, 0o600, dir_fd=directory)
-            try:
-                size = 0
-                hole = False
-                for piece in content:
-                    if isinstance(piece, int):
-                        hole = True
-                        size += piece
-                        os.lseek(fd, size, os.SEEK_SET)
-                        continue
-                    hole = False
-                    written = os.write(fd, piece)
-                    size += written
-                    if written < len(piece):
-                        size += _write_rest(fd, piece, written)
-                if hole:
-                    os.ftruncate(fd, size)
-                owner = level.new_owner
-                if owner is None:
-                    status = os.fstat(fd)
-                    owner = level.new_owner = (status.st_uid, status.st_gid)
-                bare = not level.hands_down_acl
-                mode = self._new_mode if bare else -1
-                self._metadata.apply(fd, entry, owners, owner=owner, mode=mode, mtime_ns=None, bare=bare)
-            finally:
-                os.close(fd)
-            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:  # Ctrl-C too must leave no half file
-            self._discard(directory)
-            raise
-        return size
+        """Write a regular file in the current directory; see DirectoryWriter."""
+        return self.here.write_file(entry, owners, content)
 
     def symlink(self, entry: Entry, owners: Owners) -> None:
         """Make a symbolic link; whatever had its name, but a directory, is replaced."""
-        target = entry.target
-        if target is None:
-            raise OSError(errno.EINVAL, "the entry of a symbolic link has no target", entry.name)
-        self._make(entry, owners, lambda name, fd: os.symlink(target, name, dir_fd=fd))
+        self.here.symlink(entry, owners)
 
     def special(self, entry: Entry, owners: Owners) -> None:
-        """Make a FIFO or device node; whatever had its name, but a directory, is replaced.
-
-        Raises PermissionError for a device node when the system leaves those to root, OSError for a socket.
-        """
-        kind = stat.S_IFMT(entry.mode)
-        if kind == stat.S_IFIFO:
-            number = 0
-        elif kind in {stat.S_IFCHR, stat.S_IFBLK} and entry.device is not None:
-            number = device_number(entry)
-        else:
-            raise OSError(errno.ENOTSUP, "cannot be made by a restore", entry.name)
-        self._make(entry, owners, lambda name, fd: os.mknod(name, kind | 0o600, number, dir_fd=fd))
-
-    def _make(self, entry: Entry, owners: Owners, make: Callable[[bytes, int], None]) -> None:
-        """Make under the temporary name, give it what the entry says, rename."""
-        _check(entry.name)
-        directory = self._stack.fd
-        temporary = self._temporary
-        self._hold(self._levels[-1])
-        try:
-            make(temporary, directory)
-            self._update(temporary, entry, owners)
-            os.rename(temporary, entry.name, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:  # Ctrl-C too must leave nothing behind
-            self._discard(directory)
-            raise
+        """Make a FIFO or device node; see DirectoryWriter."""
+        self.here.special(entry, owners)
 
     def link(self, name: bytes, existing: bytes) -> None:
         """Make `name` a hard link to the file with the stored path `existing`; what had the name is replaced.
 
         Raises OSError where that file is missing or the file system links no further: write the contents then.
         """
-        for one in (name, *existing.split(b"/")):
-            _check(one)
-        directory = self._stack.fd
+        for one in existing.split(b"/"):
+            check_name(one)
         parent, _, source = existing.rpartition(b"/")
         above = self._open_from_root(parent)
         try:
-            try:
-                os.link(source, name, src_dir_fd=above, dst_dir_fd=directory, follow_symlinks=False)
-                return
-            except FileExistsError:
-                self._hold(self._levels[-1])
-            try:
-                os.link(source, self._temporary, src_dir_fd=above, dst_dir_fd=directory, follow_symlinks=False)
-                os.rename(self._temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-            finally:
-                self._discard(directory)  # between two names of one file rename does nothing
+            self.here.link(name, source, above)
         finally:
             os.close(above)
 
     def update(self, entry: Entry, owners: Owners) -> bool:
-        """Give a file whose contents are right the metadata of its entry.
-
-        Says False, and does nothing, where the file has several names or is of another type: some names of it may be
-        outside of the target. Write it anew then.
-        """
-        _check(entry.name)
-        return self._update(entry.name, entry, owners)
+        """Give a file whose contents are right the metadata of its entry; see DirectoryWriter."""
+        return self.here.update(entry, owners)
 
     def remove(self, name: bytes) -> None:
         """Remove a name of the current directory, with everything below it."""
-        _check(name)
+        check_name(name)
         removal.remove(self._stack.fd, name)
 
     # ------------------------------------------------------------------ the end
@@ -299,7 +210,7 @@ class TreeWriter:
         """Give the target itself what `entry` says, and wait until everything is on the disk."""
         while len(self._levels) > 1:
             self.leave()
-        self._settle_directory(self._root, self._levels[0], entry, owners)
+        self._levels[0].writer.settle(entry, owners, self._levels[0].status)
         sync_file_system(self._root)
         self.close()
 
@@ -318,55 +229,16 @@ class TreeWriter:
 
     # ------------------------------------------------------------------ inner parts
 
-    def _apply(
-        self, target: int | bytes, entry: Entry, owners: Owners, now: os.stat_result, mode: int, *, bare: bool
-    ) -> None:
-        owner = (now.st_uid, now.st_gid)
-        self._metadata.apply(target, entry, owners, owner=owner, mode=mode, mtime_ns=now.st_mtime_ns, bare=bare)
-
-    def _update(self, name: bytes, entry: Entry, owners: Owners) -> bool:
-        """Metadata for what is there and cannot be opened as a file: O_PATH holds on to it without opening it."""
-        fd = os.open(name, _LOOK, dir_fd=self._stack.fd)
-        try:
-            now = os.fstat(fd)
-            if stat.S_IFMT(now.st_mode) != stat.S_IFMT(entry.mode) or now.st_nlink != 1:
-                return False
-            target = b"/proc/self/fd/%d" % fd
-            mode = now.st_mode
-            if entry.xattrs and not mode & stat.S_IWUSR:  # user attributes are written to, like contents
-                mode |= stat.S_IWUSR
-                os.chmod(target, stat.S_IMODE(mode))
-            self._apply(target, entry, owners, now, mode, bare=False)
-            return True
-        finally:
-            os.close(fd)
-
     def _open_from_root(self, path: bytes) -> int:
         """A descriptor of a directory of the target, reached without following a symbolic link."""
         fd = os.dup(self._root)
         for name in paths.parts(path):
             above = fd
             try:
-                fd = os.open(name, _LOOK | os.O_DIRECTORY, dir_fd=above)
+                fd = os.open(name, LOOK | os.O_DIRECTORY, dir_fd=above)
             finally:
                 os.close(above)
         return fd
-
-    def _hold(self, level: _Level) -> None:
-        hold(self._stack.fd)
-        level.held = True
-
-    def _discard(self, directory: int) -> None:
-        try:
-            os.unlink(self._temporary, dir_fd=directory)
-        except FileNotFoundError:
-            pass
-
-
-def _check(name: bytes) -> None:
-    """Refuse what is not one name: the last guard between a hostile snapshot and the rest of the disk."""
-    if b"/" in name or name in _NOT_NAMES:
-        raise OSError(errno.EINVAL, "is not a file name", name)
 
 
 def _make_directory(parent: int, name: bytes) -> bool:
@@ -377,19 +249,20 @@ def _make_directory(parent: int, name: bytes) -> bool:
     return True
 
 
-def _write_rest(fd: int, piece: bytes, written: int) -> int:
-    rest = memoryview(piece)[written:]
-    total = len(rest)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
-    return total
-
-
 def _has_default_acl(fd: int) -> bool:
     try:
         return bool(os.getxattr(fd, _DEFAULT_ACL))
     except OSError:
         return False
+
+
+def _keeps_modes(directory: int) -> bool:
+    """Whether a file made without rights in this directory of ours can be given some: it could not be read else."""
+    try:
+        os.fchmod(directory, 0o700)
+    except OSError:
+        return False
+    return True
 
 
 def _umask() -> int:

@@ -29,6 +29,9 @@ _TIMES = range(-_INT64, 2 * _INT64)
 _TYPE = 0o170000
 _TIME_END = (1 << 63) * 1_000_000_000
 """Nanoseconds: a system counts its seconds in 64 bits."""
+_TYPE_SHIFT, _REGULAR = 12, stat.S_IFREG >> 12
+_SPECIAL_NAMES = (b".", b"..")
+_PLAIN_FILE = (NAME, MODE, UID, GID, SIZE, MTIME, CHUNK)
 _DIGEST_SIZE = 32
 _ID_KEYS = (CHUNK, LIST, SUBTREE, XATTRS_ID)
 
@@ -148,6 +151,23 @@ def check_wire(wire: Wire) -> None:
 
 def entry_from_wire(wire: Wire) -> Entry:
     """The entry of a map read from a tree. Raises BlockDamaged when a field is wrong, missing or unknown."""
+    if type(wire) is dict and tuple(wire) == _PLAIN_FILE:
+        name, mode, uid, gid, size, mtime, chunk = wire.values()
+        # Flat, since nearly all entries are such files: 1.9 us instead of 3.4, and every restored file is one.
+        if (
+            type(name) is bytes
+            and type(mode) is type(uid) is type(gid) is type(size) is type(mtime) is int
+            and type(chunk) is bytes
+            and len(chunk) == ID_SIZE
+            and mode >> _TYPE_SHIFT == _REGULAR
+            and 0 <= uid < 1 << 32
+            and 0 <= gid < 1 << 32
+            and 0 <= size < _INT64
+            and b"/" not in name
+            and b"\0" not in name
+            and name not in _SPECIAL_NAMES
+        ):
+            return Entry(name, mode, uid, gid, size, mtime, ObjectId(chunk))
     try:
         known = {_FIELDS[key]: value for key, value in wire.items() if key < FIRST_KEPT_KEY}
         entry = Entry(**known)

@@ -16,7 +16,7 @@ from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import object_id
 from icc_store.errors import DamageError, ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import DEFAULT_LEVEL
+from icc_store.limits import DEFAULT_LEVEL, SHARED_BLOCK_CACHE_BYTES, SHARED_FRAME_CACHE_BYTES
 from icc_store.model.header import Header
 from icc_store.model.record import (
     Annotation,
@@ -154,6 +154,20 @@ class Repository:
             if record.kind is SnapshotClass.FULL and record.source == source and host in (None, record.host):
                 return snapshot
         return None
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """In the body the database is closed, so that children forked there can open it, each for itself.
+
+        From then on each of these processes keeps less in memory, since there are several.
+        """
+        self.objects.keep(SHARED_FRAME_CACHE_BYTES, SHARED_BLOCK_CACHE_BYTES)
+        with self.store.closed():
+            yield
+
+    def open_for_reading(self) -> None:
+        """Open the database again, in such a child."""
+        self.store.open_for_reading()
 
     def reusable_bytes(self) -> int:
         """Bytes of the database file that new snapshots can fill."""

@@ -50,6 +50,7 @@ class ObjectReader:
         self._txn_ends = 0.0
         self._txn_bytes = 0
         self._cache_bytes = cache_bytes
+        self._block_limit = BLOCK_CACHE_BYTES
         self._cached = 0
         self._frames: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._blocks: OrderedDict[int, tuple[Block, int]] = OrderedDict()
@@ -76,6 +77,11 @@ class ObjectReader:
         self._frames.clear()
         self._blocks.clear()
         self._cached = self._block_bytes = 0
+
+    def keep(self, frames: int, blocks: int) -> None:
+        """From now on keep no more than so many bytes of decoded frames, and of parsed blocks."""
+        self.forget()
+        self._cache_bytes, self._block_limit = frames, blocks
 
     @property
     def transaction(self) -> ReadTransaction:
@@ -158,7 +164,7 @@ class ObjectReader:
             raise BlockDamaged(f"block {number} is damaged: {error.message}") from error
         self._blocks[number] = block, len(data)
         self._block_bytes += len(data)
-        while self._block_bytes > BLOCK_CACHE_BYTES and len(self._blocks) > 1:
+        while self._block_bytes > self._block_limit and len(self._blocks) > 1:
             self._block_bytes -= self._blocks.popitem(last=False)[1][1]
         return block
 

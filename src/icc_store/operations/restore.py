@@ -2,16 +2,16 @@
 
 Contents are read in the order in which a snapshot stores them (of each tree part, first what is below its directories,
 then its files), so every block is decoded once. One bad file never stops a restore: it is listed, and the rest goes on.
+Where much is to be made, other processes fill the directories that this one makes (restore_crew).
 """
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError, DiskFull, TargetError
@@ -19,12 +19,9 @@ from icc_store.fs.early_sync import EarlySync
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.fs.writer import TreeWriter
 from icc_store.ids import ObjectId
-from icc_store.model.attributes import attributes_of
-from icc_store.model.content import content_bytes
-from icc_store.model.entry import HARD_LINK, NAME, SUBTREE, Entry, Wire, entry_from_wire
+from icc_store.model.entry import HARD_LINK, NAME, SUBTREE, Wire, entry_from_wire
 from icc_store.model.extent import refuse_too_deep
-from icc_store.model.neighbours import NeighbourReader
-from icc_store.model.paths import join, parts
+from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.model.tree import Owners, tree_parts
@@ -32,10 +29,10 @@ from icc_store.model.walk import root_of
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.restore_check import check_restored
 from icc_store.operations.restore_databases import refuse_if_in_use
+from icc_store.operations.restore_files import Directory, FileRestorer
 from icc_store.operations.restore_plan import (
     ENTERED,
     RESTORE_ALL,
-    WRITES,
     Action,
     DirectoryPlan,
     Failure,
@@ -47,12 +44,13 @@ from icc_store.operations.restore_plan import (
 )
 from icc_store.operations.restore_planner import plan_restore
 
-_MANY = 5_000
-"""Files from which on the disk is asked to begin before all is written."""
+if TYPE_CHECKING:
+    from icc_store.operations.restore_crew import RestoreCrew
 
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+_MANY = 5_000
+"""Files from which on other processes help, and the disk is asked to begin before all is written."""
+
 _NOTHING_THERE = DirectoryPlan()
-_NOT_NAMES = frozenset((b"", b".", b".."))
 _UNDONE = frozenset((Action.BLOCKED, Action.REFUSED))
 
 
@@ -115,16 +113,17 @@ def execute(
         owns_all = plan.scope.owns(b"")
         if plan.totals.changes and owns_all and not os.access(plan.target, os.W_OK | os.X_OK):
             raise TargetError(f"{plan.target} cannot be written to", hint="check its permissions, or choose another")
-        run = _Run(repository, plan, writer, monitor, clock.now_ns())
+        run = _Run(repository, plan, writer, monitor, clock)
         run.all()
-        skipped = Skipped(writer.skipped.ownership, writer.skipped.xattrs, writer.skipped.modes)
+        skipped = Skipped(run.skipped.ownership, run.skipped.xattrs, run.skipped.modes)
+    done = run.done
     checked = None
     if plan.options.verify:
-        checked, wrong = check_restored(repository, plan, [failure.path for failure in run.failures], monitor=monitor)
-        run.failures += wrong
+        checked, wrong = check_restored(repository, plan, [failure.path for failure in done.failures], monitor=monitor)
+        done.failures += wrong
     duration = int((clock.monotonic() - started) * 1e9)
     return RestoreResult(
-        plan.target, run.counts, run.size, run.removed, tuple(run.failures), skipped, checked, duration
+        plan.target, done.counts, done.size, run.removed, tuple(done.failures), skipped, checked, duration
     )
 
 
@@ -132,43 +131,73 @@ class _Run:
     """One plan while it is carried out. The writer stands in the directory that is at hand."""
 
     def __init__(
-        self, repository: Repository, plan: RestorePlan, writer: TreeWriter, monitor: Monitor, now_ns: int
+        self, repository: Repository, plan: RestorePlan, writer: TreeWriter, monitor: Monitor, clock: Clock
     ) -> None:
-        self._time_ns = now_ns if plan.options.times is Times.NOW else None
-        self.counts = dict.fromkeys(Action, 0)
-        self.size = 0
         self.removed = 0
-        self.failures: list[Failure] = []
+        self.skipped = writer.skipped
+        self._repository = repository
         self._objects = repository.objects
-        self._chunk = NeighbourReader(repository.objects).chunk
         self._plan = plan
         self._foreseen = {one.path: one.message for one in plan.failures}
         self._writer = writer
         self._monitor = monitor
+        self._clock = clock
         self._scope = plan.scope
         self._links = LinkLeaders(plan.scope)
+        self._time_ns = clock.now_ns() if plan.options.times is Times.NOW else None
+        self._files = FileRestorer(repository, plan, self._links, monitor, time_ns=self._time_ns, link=writer.link)
+        self.done = self._files.done
+        self._crew: RestoreCrew | None = None
 
     def all(self) -> None:
         plan, top = self._plan, root_of(self._plan.snapshot.record)
         self._monitor.phase("restore")
-        with EarlySync(plan.target) if plan.totals.changes > _MANY else nullcontext():
-            run_nested(self._directory(b"", plan.snapshot.record.root, plan.root))
+        try:
+            self._everything()
+        except DiskFull as error:
+            raise self._files.full() from error  # whoever has met it does not know what others have done
         existed = plan.root.actions is not None
         keeps = existed and plan.options.overwrite is Overwrite.NEVER
         described = plan.snapshot.record.root_entry is not None and self._scope.owns(b"") and not keeps
         self._monitor.phase("sync")
+        entry = self._files.complete(self._writer.here, b"", top.entry) if described else None
         try:
-            self._writer.finish(self._complete(b"", top.entry) if described else None, top.owners)
+            self._writer.finish(entry, top.owners)
         except OSError as error:
-            self._stop_if_full(error)
+            self._files.stop_if_full(error)
             raise TargetError(f"{plan.target}: not everything reached the disk: {error.strerror}") from error
+
+    def _everything(self) -> None:
+        plan = self._plan
+        with ExitStack() as stack:
+            if plan.totals.changes > _MANY:
+                self._crew = stack.enter_context(self._make_crew())
+                stack.enter_context(EarlySync(plan.target))
+            run_nested(self._directory(b"", plan.snapshot.record.root, plan.root))
+            if self._crew is not None:
+                self._crew.finish()
+                self.skipped.add(self._crew.skipped)
+
+    def _make_crew(self) -> AbstractContextManager[RestoreCrew]:
+        # Here, since few restores are so large.
+        from icc_store.operations.restore_crew import Setting, restore_crew
+
+        setting = Setting(self._plan, self._writer.umask, self._time_ns)
+        return restore_crew(self._repository, setting, self._files, self._monitor, self._clock)
 
     # ------------------------------------------------------------------ directories
 
-    def _directory(self, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Nested[None]:
-        """Restore the directory that the writer is in."""
+    def _directory(self, path: bytes, tree: ObjectId, plan: DirectoryPlan) -> Nested[int]:
+        """Restore the directory that the writer is in. Returns how many files of it are left to the crew."""
         if plan.removals or plan.extras:
             yield self._removals(path, plan)
+        done_below = False
+        if self._crew is not None and path and self._is_new(path, plan):
+            left: int = yield self._below(path, tree)
+            if left >= 0:
+                return left
+            done_below = True
+            self._crew.wait()  # files that others are linked to may be on their way
         actions, position = plan.actions, 0
         everything = self._scope.takes(path)
         below = iter(plan.below)
@@ -184,14 +213,39 @@ class _Run:
                 else:
                     todo = [self._if_missing(path, wire) for wire in entries]
                 for wire, action in zip(entries, todo, strict=True):
-                    if SUBTREE in wire and action != Action.PASS:
+                    if SUBTREE in wire and action != Action.PASS and not done_below:
                         child = _NOTHING_THERE
                         if action in ENTERED and actions is not None:
                             child = next(below, _NOTHING_THERE)
                         yield self._subdirectory(path, wire, owners, Action(action), child)
-                self._files(path, [pair for pair in zip(entries, todo, strict=True) if SUBTREE not in pair[0]], owners)
+                files = [pair for pair in zip(entries, todo, strict=True) if SUBTREE not in pair[0]]
+                self._files.files(self._writer.here, path, files, owners, self._undone)
         except DamageError as error:
-            self._fail(path, error.message, damage=True)
+            self._files.fail(path, error.message, damage=True)
+        return 0
+
+    def _is_new(self, path: bytes, plan: DirectoryPlan) -> bool:
+        """Whether the directory was made just now, and all of it is asked for."""
+        return plan.actions is None and self._writer.here.nature.made and self._scope.takes(path)
+
+    def _below(self, path: bytes, tree: ObjectId) -> Nested[int]:
+        """Restore what is below a new directory. Returns how many files stand in it; -1 when they are not for others.
+
+        That is so where one is a hard link, or where the tree is damaged, which is told when it is read once more.
+        """
+        count, links = 0, False
+        try:
+            refuse_too_deep(path)
+            for _, part in tree_parts(self._objects, tree):
+                for wire in part.entries:
+                    if SUBTREE in wire:
+                        yield self._subdirectory(path, wire, part.owners, Action.MAKE, _NOTHING_THERE)
+                    else:
+                        count += 1
+                        links |= HARD_LINK in wire
+        except DamageError:
+            return -1
+        return -1 if links else count
 
     def _if_missing(self, path: bytes, wire: Wire) -> Action:
         """What is done in a directory that was missing, of which only parts were asked for."""
@@ -199,153 +253,62 @@ class _Run:
 
     def _subdirectory(
         self, path: bytes, wire: Wire, owners: Owners, action: Action, plan: DirectoryPlan
-    ) -> Nested[None]:
+    ) -> Nested[int]:
         path = join(path, wire[NAME])
         if action not in ENTERED:
             self._undone(path, action)
-            return
+            return 0
         try:
             entry = entry_from_wire(wire)
             made = self._writer.enter(entry.name, replace=action is Action.REPLACE)
         except DamageError as error:
-            self._fail(path, error.message, damage=True)
-            return
+            self._files.fail(path, error.message, damage=True)
+            return 0
         except OSError as error:
-            self._fail_os(path, error)
-            return
-        if entry.subtree is not None:
-            yield self._directory(path, entry.subtree, plan)
+            self._files.fail_os(path, error)
+            return 0
+        tree = entry.subtree
+        if tree is not None:
+            left: int = yield self._directory(path, tree, plan)
+            if left and self._crew is not None:
+                nature = self._writer.here.nature
+                self._crew.fill(Directory(path, tree, entry, owners, action, nature), self._writer.hand_over(), left)
+                return 0
         keeps = self._plan.options.overwrite is Overwrite.NEVER or not self._scope.owns(path)
         try:
             if made or not keeps:
-                self._writer.leave(self._complete(path, entry), owners)
+                self._writer.leave(self._files.complete(self._writer.here, path, entry), owners)
             else:
                 self._writer.leave()
             if self._scope.takes(path):
-                self.counts[action] += 1
+                self.done.counts[action] += 1
         except OSError as error:
-            self._fail_os(path, error)
+            self._files.fail_os(path, error)
+        return 0
 
-    def _removals(self, path: bytes, plan: DirectoryPlan) -> Nested[None]:
+    def _removals(self, path: bytes, plan: DirectoryPlan) -> Nested[int]:
         for removal in plan.removals:
             try:
                 self._writer.remove(removal.name)
                 self.removed += 1
             except OSError as error:
-                self._fail_os(join(path, removal.name), error)
+                self._files.fail_os(join(path, removal.name), error)
         for name, extra in plan.extras:
             try:
                 self._writer.enter(name)
             except OSError as error:
-                self._fail_os(join(path, name), error)
+                self._files.fail_os(join(path, name), error)
                 continue
             yield self._removals(join(path, name), extra)
             self._writer.leave()
-
-    # ------------------------------------------------------------------ files
-
-    def _files(self, path: bytes, todo: list[tuple[Wire, int]], owners: Owners) -> None:
-        """Restore all files of one tree part in a row."""
-        size, done = self.size, 0
-        for wire, action in todo:
-            if action == Action.PASS:
-                continue
-            done += 1
-            below = join(path, wire[NAME])
-            if action in WRITES:
-                self._file(below, wire, owners, Action(action))
-            elif action == Action.KEEP:
-                self.counts[Action.KEEP] += 1
-                group = wire.get(HARD_LINK)
-                if group is not None and self._links.leader(group) is None:
-                    self._links.lead(group, below)
-            else:
-                self._undone(below, Action(action))
-        self._monitor.advance(done, self.size - size, path)
-
-    def _file(self, path: bytes, wire: Wire, owners: Owners, action: Action) -> None:
-        try:
-            entry = entry_from_wire(wire)
-            if self._time_ns is not None:
-                entry.mtime_ns = self._time_ns
-            if entry.xattrs_id is not None:
-                entry.xattrs = attributes_of(self._objects, entry)
-            group = entry.hard_link
-            if group is not None and self._linked(entry, group):
-                action = Action.LINK
-            else:
-                if action is not Action.UPDATE or not self._writer.update(entry, owners):
-                    self._write(entry, owners)
-                if group is not None:
-                    self._links.lead(group, path)
-                    action = Action.MAKE if action is Action.LINK else action
-            self.counts[action] += 1
-        except DamageError as error:
-            self._fail(path, error.message, damage=True)
-        except OSError as error:
-            self._fail_os(path, error)
-
-    def _write(self, entry: Entry, owners: Owners) -> None:
-        if entry.is_file:
-            content: Iterable[bytes | int]
-            if entry.chunk is not None:
-                content = (self._chunk(entry.chunk),)
-            else:
-                content = content_bytes(self._objects, None, entry.content_list)
-            self.size += self._writer.write_file(entry, owners, content)
-        elif entry.is_symlink:
-            self._writer.symlink(entry, owners)
-        else:
-            self._writer.special(entry, owners)
-
-    def _linked(self, entry: Entry, group: bytes) -> bool:
-        """Make a file another name of the first of its group. False when that cannot be: it is written then."""
-        leader = self._links.leader(group)
-        if leader is None or not _NOT_NAMES.isdisjoint(parts(leader)):
-            return False
-        try:
-            self._writer.link(entry.name, leader)
-        except OSError:
-            return False
-        return True
-
-    # ------------------------------------------------------------------ what goes wrong
-
-    def _complete(self, path: bytes, entry: Entry) -> Entry:
-        """The entry of the directory that the writer is in, with its extended attributes; with none if damaged."""
-        if self._time_ns is not None:
-            entry.mtime_ns = os.fstat(self._writer.directory_fd).st_mtime_ns
-        if entry.xattrs_id is not None:
-            try:
-                entry.xattrs = attributes_of(self._objects, entry)
-            except DamageError as error:
-                self._fail(path, error.message, damage=True)
-        return entry
+        return 0
 
     def _undone(self, path: bytes, action: Action) -> None:
         """Note that nothing is done about an entry, and why when that is a problem."""
         if self._scope.takes(path):
-            self.counts[action] += 1
+            self.done.counts[action] += 1
         self._links.spoil(path)
         if action is Action.BROKEN:
-            self._fail(path, "its entry is damaged", damage=True)
+            self._files.fail(path, "its entry is damaged", damage=True)
         elif action in _UNDONE:
-            self._fail(path, self._foreseen[path])
-
-    def _fail(self, path: bytes, message: str, *, damage: bool = False) -> None:
-        self.failures.append(Failure(path, message, damage))
-        self._links.spoil(path)
-        self._monitor.warning(path, message)
-
-    def _fail_os(self, path: bytes, error: OSError) -> None:
-        self._stop_if_full(error)
-        self._fail(path, error.strerror or str(error))
-
-    def _stop_if_full(self, error: OSError) -> None:
-        if error.errno in _FULL:
-            done = sum(self.counts[action] for action in WRITES)
-            wanted = sum(self._plan.totals.counts[action] for action in WRITES)
-            raise DiskFull(
-                f"the disk of {self._plan.target} is full: {done:,} of {wanted:,} entries are restored, each whole",
-                hint="free some space and restore again: what is there already is not written anew",
-            ) from error
+            self._files.fail(path, self._foreseen[path])

@@ -108,6 +108,20 @@ class LmdbStore:
         self._env.close()
 
     @contextmanager
+    def closed(self) -> Iterator[None]:
+        """LMDB allows no child to use what its parent has opened, nor to open it beside that."""
+        self._env.close()
+        try:
+            yield
+        finally:
+            self._open()
+
+    def open_for_reading(self) -> None:
+        """Open again in a child that was forked while it was closed."""
+        self.readonly = True
+        self._open()
+
+    @contextmanager
     def read(self) -> Iterator[LmdbRead]:
         """See the newest commit."""
         with self._translated(), self._begin(write=False) as txn:

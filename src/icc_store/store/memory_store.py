@@ -134,6 +134,14 @@ class MemoryStore:
         finally:
             self._adding.remove(first)
 
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """A child has a copy of everything."""
+        yield
+
+    def open_for_reading(self) -> None:
+        """It is open."""
+
     def lowest_writer(self) -> int | None:
         return min(self._adding, default=None)
 

@@ -107,6 +107,12 @@ class Store(Protocol):
     def lowest_writer(self) -> int | None:
         """The first block number that a living run may have written, or None when none is adding."""
 
+    def closed(self) -> AbstractContextManager[None]:
+        """In the body nothing is open, so that a child that is forked there can open it for itself."""
+
+    def open_for_reading(self) -> None:
+        """Open again, in such a child."""
+
     def problems(self) -> list[str]:
         """What is wrong with how everything stored hangs together, found without relying on any of it."""
 
