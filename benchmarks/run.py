@@ -34,6 +34,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=DEFAULT_PEERS, metavar="PEER", help=names)
     parser.add_argument("--work", type=Path, default=default_directory(), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="where JSON and tables go")
+    parser.add_argument("--keep", action="store_true", help="leave it to a later run to delete what is done with")
     parser.add_argument("--no-wait", action="store_true", help="do not wait for effects of recent deletions to pass")
     return parser.parse_args(arguments)
 
@@ -55,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     installed = [name for name in options.peers if not make_peer(name, workspace.root).missing()]
     missing = [name for name in options.peers if name not in installed]
     facts = machine.describe([make_peer(name, workspace.root) for name in installed], workspace.root)
-    _rest(workspace, wait=not (options.quick or options.no_wait))
-    results = []
+    if not options.keep:
+        _rest(workspace, wait=not (options.quick or options.no_wait))
+    results: list[ScenarioResult] = []
     try:
         for name, scenario in selected.items():
             _make_room(workspace)
@@ -64,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result.write(options.results / f"{datetime.now(UTC):%Y-%m-%d}-{facts['commit']}-{name}{suffix}.json", facts)
             results.append(result)
     finally:
-        _tell("deleting what is no longer needed")
-        workspace.empty()
-    text = report.render(results, facts, missing)
-    (options.results / f"latest{suffix}.md").write_text(text)
-    print(text)
+        text = report.render(results, facts, missing)
+        (options.results / f"latest{suffix}.md").write_text(text)
+        print(text, flush=True)
+        if not options.keep:
+            _tell("deleting what is no longer needed")
+            workspace.empty()
     return int(any(problem.peer == OURS for result in results for problem in result.problems))
 
 
