@@ -5,9 +5,10 @@ rely on all it refers to, so parents must never outlive what they hold. Then the
 batches of one transaction each.
 
 Every transaction is planned without any lock, and looks at the snapshots again before it acts: has one been committed
-since the marks were made, it is planned anew, after a few times with the others waiting. Rows go before blocks, and the
-gc epoch is raised, so that a run which began before and refers to something that went looks again before it commits.
-Blocks that a living writer may have written are left alone.
+since the marks were made, it is planned anew, after a few times with the others waiting. That is quick then: a block in
+which nothing is to be changed is not read again while the same is needed of it. Rows go before blocks, and the gc epoch
+is raised, so that a run which began before and refers to something that went looks again before it commits. Blocks that
+a living writer may have written are left alone.
 """
 
 from __future__ import annotations
@@ -69,6 +70,12 @@ class _Batch:
     counters: SweepCounters = field(default_factory=SweepCounters)
 
 
+_NOTHING = SweepCounters()
+_Settled = dict[int, tuple[tuple[int, int], SweepCounters]]
+"""Blocks in which nothing is to be changed, by number: what is needed of each, and what is to be counted for it.
+Others only ever remove rows into a block that is there, so this holds as long as the same is needed."""
+
+
 class Sweep:
     """One sweep over all blocks."""
 
@@ -81,6 +88,8 @@ class Sweep:
         self._marks = marks
         self._refresh = refresh
         self._monitor = monitor
+        self._without_parents: _Settled = {}
+        self._unchanged: _Settled = {}
 
     def plan(self) -> SweepCounters:
         """What a sweep would do now."""
@@ -155,15 +164,18 @@ class Sweep:
         gone: list[bytes] = []
         only_bases: list[bytes] = []
         last = 0
-        for number, block in self._blocks(1, self._objects.transaction.last_block()):
+        for number, block in self._blocks(1, self._objects.transaction.last_block(), self._without_parents):
             last = number
+            if block is None:
+                continue
             needed, base_only = self._needed(number)
-            for frame_number, frame in enumerate(block.frames):
-                if frame.kind in (Kind.TREE, Kind.LIST):
-                    bits = frame_bits(block, frame_number)
-                    gone += rows_into(self._objects.transaction, number, block.ids, bits & ~needed)
-                    only_bases += rows_into(self._objects.transaction, number, block.ids, bits & base_only)
-        only_bases = [row for row in only_bases if not is_base_row(row)]
+            frames = [at for at, frame in enumerate(block.frames) if frame.kind in (Kind.TREE, Kind.LIST)]
+            bits = sum(frame_bits(block, at) for at in frames)
+            rows, bases = self._rows(number, block, bits & ~needed, bits & base_only)
+            if not rows and not bases:
+                self._without_parents[number] = ((needed, base_only), _NOTHING)
+            gone += rows
+            only_bases += bases
         stale = stale_seen(self._objects.transaction, self._marks.is_live)
         if not gone and not only_bases and not stale:
             return True
@@ -174,12 +186,21 @@ class Sweep:
 
         return self._commit(act, last, known, version, held)
 
-    def _blocks(self, start: int, end: int) -> Iterator[tuple[int, Block]]:
-        """Content blocks that may be touched, in order."""
+    def _rows(self, number: int, block: Block, gone: int, base_only: int) -> tuple[list[bytes], list[bytes]]:
+        """The index rows into a block that are to go, and those to be marked as bases, by the bits of their objects."""
+        txn = self._objects.transaction
+        marked = rows_into(txn, number, block.ids, base_only)
+        return rows_into(txn, number, block.ids, gone), [row for row in marked if not is_base_row(row)]
+
+    def _blocks(self, start: int, end: int, settled: _Settled) -> Iterator[tuple[int, Block | None]]:
+        """Content blocks that may be touched, in order; of those in which nothing is to be changed the number alone."""
         limit = self._limit()
         for number in [number for number, _ in self._objects.transaction.block_sizes(start)]:
             if number > end or number >= limit:
                 return
+            if number in settled and settled[number][0] == self._needed(number):
+                yield number, None
+                continue
             block = self._objects.block(number)
             if block is not None and not (block.frames and block.frames[0].kind in RECORD_KINDS):
                 yield number, block
@@ -192,8 +213,11 @@ class Sweep:
     def _batches(self, start: int, end: int) -> Iterator[_Batch]:
         batch = _Batch(start - 1, self._marks.version)
         touched = 0
-        for number, block in self._blocks(start, end):
+        for number, block in self._blocks(start, end, self._unchanged):
             batch.last = number
+            if block is None:
+                batch.counters.add(self._unchanged[number][1])
+                continue
             touched += self._plan_block(batch, number, block)
             if touched >= BATCH_BYTES or len(batch.removed) + len(batch.trimmed) >= _BLOCKS_PER_BATCH:
                 yield batch
@@ -222,17 +246,20 @@ class Sweep:
             counters.bytes_removed += stored
             return stored
         if needed == everything and not base_only:
+            self._unchanged[number] = ((needed, base_only), _NOTHING)
             return 0
         alive = sum(_alive(block, at, needed) for at in range(len(block.frames)))
-        counters.objects_removed += objects - needed.bit_count()
+        removed = objects - needed.bit_count()
         if alive >= _REWRITE_BELOW * stored:
-            txn = self._objects.transaction
-            gone = rows_into(txn, number, block.ids, everything & ~needed)
-            only_bases = [row for row in rows_into(txn, number, block.ids, base_only) if not is_base_row(row)]
+            kept = SweepCounters(objects_removed=removed, bytes_dead_kept=int(stored - alive))
+            counters.add(kept)
+            gone, only_bases = self._rows(number, block, everything & ~needed, base_only)
             if gone or only_bases:
                 batch.trimmed.append((gone, only_bases))
-            counters.bytes_dead_kept += int(stored - alive)
+            else:
+                self._unchanged[number] = ((needed, base_only), kept)
             return 0
+        counters.objects_removed += removed
         frames = list(self._kept_frames(number, block, needed, base_only))
         batch.removed.append((number, block))
         batch.rewritten += frames
