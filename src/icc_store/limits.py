@@ -34,6 +34,9 @@ MAX_OBJECT_SIZE = 16 * MIB
 MAX_FRAME_SIZE = 32 * MIB
 """Plain bytes of a frame that a reader accepts: a bound against decompression bombs."""
 
+MAX_WINDOW = 1 << (4 * MAX_FRAME_SIZE - 1).bit_length()
+"""Bytes that a decompressor looks back at most: behind all bases of a frame. What says more is refused unread."""
+
 MAX_SCANNED_BLOCK = 2 * MAX_FRAME_SIZE
 """Stored bytes of a block that salvage looks for. The largest that a writer makes is a frame and a little more."""
 
@@ -119,6 +122,15 @@ MAX_PATHS = 1 << 32
 INLINE_XATTRS = 256
 """A set of extended attributes above this packed size becomes an object of its own."""
 
+MAX_LIST_LEVELS = 16
+"""Lists above each other: with 128 entries in each, far more than any file needs."""
+
+MAX_FILE_SIZE = (1 << 63) - 1
+"""Bytes of a file: what a system has numbers for."""
+
+MAX_NOTE = 64 * KIB
+"""Characters of a note: a record is read with every list of snapshots."""
+
 # --- transactions -----------------------------------------------------------------------------
 BATCH_BYTES = 4 * MIB
 """Stored bytes per write transaction; bounds dirty pages and what a crash throws away. They are in memory four times
@@ -134,6 +146,13 @@ MAP_SIZE_FLOOR = 1 << 30
 
 LOCK_TIMEOUT = 60.0
 LOCK_POLL = 0.02
+"""How long another process is waited for, and how long between two looks: nobody holds a lock while it works."""
+
+MAX_READERS = 512
+"""Processes that may read one database at a time: what LMDB's lock file has room for, 32 KiB."""
+
+MAX_TABLES = 16
+"""Tables of a database. There are seven; LMDB keeps room for each."""
 
 READ_AHEAD_FILES = 512
 """New files of a directory from which on a second process reads them."""
@@ -156,6 +175,64 @@ SHARED_BLOCK_CACHE_BYTES = 2 * MIB
 PENDING_BYTES = 8 * MIB
 """Plain bytes waiting for compression before the scanner waits too."""
 
+MAX_OPEN_DIRECTORIES = 64
+"""Descriptors kept open by one stack. Trees deeper than this are rare, and a step back then costs one more call."""
+
+MAX_IMPORTED_TREE = 4 * GIB
+"""Bytes of names and metadata that an archive's entries may take in memory until its end: some ten million files."""
+
+MAX_JOB = 64 * KIB
+"""Bytes of a job that the queue to another process takes for certain."""
+
+MAX_JOB_DESCRIPTORS = 64
+"""Descriptors that go with a job."""
+
+# --- parity -----------------------------------------------------------------------------------
+MAX_PERMILLE = 500
+"""The largest share of damage that parity is made for: half of everything."""
+
+MAX_WORD_SUMS = 2048
+"""Sums of one code word. Bounds the time for solving, which grows with their square."""
+
+MAX_GROUP_SUMS = 32 * 1024
+"""Sums of one group: 128 MiB, in no more than 17 words."""
+
+MAX_PARITY_LIST_PAGES = 1 << 16
+"""Pages of the list that begins a group's file: 256 MiB, of more blocks than a group may have."""
+
+MAX_STRAY_PLACES = 16
+"""So many places are looked at for one block: old pages and an enemy's name more than there can be."""
+
+MAX_SEARCHED_TIMES = 8
+"""So many times the size of the file of newest blocks may be read in search of records behind a damaged one: marks can
+be anywhere."""
+
+# --- archives that come in --------------------------------------------------------------------
+MAX_EXTENDED_HEADERS = 16 * MIB
+"""Bytes of extended headers that one member, and all global ones together, may have."""
+
+MAX_PAX_LENGTH_DIGITS = 12
+"""Digits of the length in front of a PAX record: more than MAX_EXTENDED_HEADERS has."""
+
+MAX_TAR_ID = 1 << 32
+"""Numbers of owners and devices are smaller, here and in trees."""
+
+MAX_SPARSE_MAP_LINE = 24
+"""Characters of a number in the map of a sparse file: 20 digits and a little."""
+
+MAX_EXTENTS = 1 << 20
+"""Stretches of data in one sparse file. More are no reason to keep so many numbers in memory."""
+
+MAX_HASHED_HOLE = 64 * GIB
+"""Only a digest makes anybody read a hole; a minute of hashing zeros is enough."""
+
+MAX_IMPORTED_NAME = 1024
+"""Bytes of one name in a path. No Linux file system has names of more than 255 characters."""
+
+MAX_MANIFEST_FILE = 64 * MIB
+MAX_LISTING_FILE = 256 * MIB
+"""Bytes of a backup's papers that are read into memory: a listing of two million files."""
+
 # --- memories: files that an agent writes, so that anybody may who can talk to it ------------------
 MAX_FRONT_MATTER = 256 * KIB
 """Characters of YAML before a note. Real ones have a few hundred; a megabyte takes ten seconds to read."""
@@ -170,6 +247,61 @@ MAX_INDEX_FILE = 512 * MIB
 MAX_COMPARED_FILE = 8 * MIB
 """Bytes of an index above which it is not compared with the entities at every snapshot. Those of 100,000 entities have
 137 MB and would take more time and room than the snapshot itself; `icc-store validate` compares them all."""
+
+MAX_RECORD_DEPTH = 64
+"""Maps and lists within each other that a record may have, so that whoever goes through it may do so recursively."""
+
+MAX_NUMBER_TEXT = 40
+"""Characters of a number in YAML; what is longer stays the text it is. `1:59:59:...` takes time by the square of its
+length."""
+
+MAX_FINDINGS_OF_A_FILE = 50
+"""A file that is wrong all over is no report of its own."""
+
+MAX_SECRETS_OF_A_FILE = 50
+"""Findings told of one file: a log full of keys is known for one after the first few."""
+
+MAX_SECRET_DEPTH = 100
+"""Maps and lists within each other that are searched for keys by calls within each other."""
+
+MAX_WHERE_LENGTH = 4000
+"""Characters of an expression: far more than anyone types, and few enough for any number in it."""
+
+MAX_WHERE_DEPTH = 50
+"""Parentheses and `not` within each other: the parser calls itself once for each."""
+
+MAX_SETTINGS_FILES = 64
+MAX_SETTINGS_FILE = MIB
+"""Files in a memory's configuration that are looked at for settings, and bytes of each: real ones have some hundred."""
+
+MAX_DAYS = 36_500
+MAX_BACKUPS = 1_000_000
+MAX_THREADS = 256
+MAX_MEGABYTES = 1 << 40
+"""The largest values that settings take: a century, more snapshots than a list can show, more threads and room than any
+machine has. Beyond them a value is a slip, or made to break sums."""
+
+# --- what is shown and compared ---------------------------------------------------------------
+MAX_TEXT_SIZE = 8 * MIB
+"""Bytes of a file that is compared line by line."""
+
+MAX_COMPARISONS = 4_000_000
+"""Lines of one gap times lines of the other: half a second of difflib. Larger gaps are shown as replaced."""
+
+MAX_CONCERNED = 100_000
+"""Files that are looked up to be named or counted; beyond, it is enough to know that it is very many."""
+
+MAX_LOG_FILE = MIB
+"""A file that has reached this becomes the previous one, and the one before that goes: two of them at most."""
+
+MAX_REPORTED_HEADER = 4 * KIB
+"""Bytes of `repository.json` in a report of a failure."""
+
+MAX_CRONTAB_LINE = 990
+"""Characters of a line that every cron reads: some cut longer ones off."""
+
+MAX_CLEANUP_SECONDS = 5.0
+"""Of cleaning up after a snapshot; what is left is done the next time."""
 
 # --- change detection -------------------------------------------------------------------------
 RACY_NS = 2_000_000_000

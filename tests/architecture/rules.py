@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from tests.architecture.source_files import PACKAGE, Module
 
@@ -33,6 +34,7 @@ MAINTENANCE = ("copy", "gc", "optimize", "parity", "repair", "replicate", "salva
 ENVIRONMENT_READERS = ("icc_store.cli", "icc_store.config")
 ENVIRONMENT = frozenset(("os.environ", "os.environb", "os.getenv", "os.getenvb"))
 WALL_CLOCK = frozenset(("time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today"))
+BOUNDS = ("MAX_", "MOST_", "LARGEST_", "LONGEST_", "DEEPEST_")
 DRAWERS = frozenset(("common", "helpers", "misc", "util", "utils"))
 
 
@@ -132,6 +134,28 @@ def named_for_a_concept(module: Module) -> Iterator[str]:
         yield f"{module.path}: a drawer for anything; name the one concept it holds"
 
 
+def bounds_in_one_place(module: Module) -> Iterator[str]:
+    """What the command line shows at most is no bound of what is read."""
+    if module.name == "icc_store.limits" or inside(module.name, "icc_store.cli"):
+        return
+    for node in module.tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for name in (target.id for target in targets if isinstance(target, ast.Name)):
+            if name.lstrip("_").startswith(BOUNDS):
+                yield f"{module.path}:{node.lineno}: {name} is a bound; give it a reason in icc_store.limits"
+
+
+def bounds_with_reasons(module: Module) -> Iterator[str]:
+    """In the module of limits, one reason behind each group of them."""
+    if module.name != "icc_store.limits":
+        return
+    for node, following in pairwise([*module.tree.body, None]):
+        if isinstance(node, ast.Assign | ast.AnnAssign) and not isinstance(following, ast.Assign | ast.AnnAssign):
+            explained = isinstance(following, ast.Expr) or ast.unparse(node).startswith("GIB ")
+            if not explained:
+                yield f"{module.path}:{node.lineno}: a limit without its reason below it"
+
+
 RULES: tuple[Rule, ...] = (
     short_file,
     short_functions,
@@ -143,4 +167,6 @@ RULES: tuple[Rule, ...] = (
     environment_comes_in,
     time_comes_in,
     named_for_a_concept,
+    bounds_in_one_place,
+    bounds_with_reasons,
 )

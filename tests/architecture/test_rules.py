@@ -23,6 +23,9 @@ WRONG = [
     (rules.environment_comes_in, "icc_store.operations.init", "import os\nhome = os.environ['HOME']\n"),
     (rules.time_comes_in, "icc_store.operations.init", "import time\nnow = time.time_ns()\n"),
     (rules.named_for_a_concept, "icc_store.model.utils", ""),
+    (rules.bounds_in_one_place, "icc_store.model.tree", "_MAX_LEVELS: Final = 16\n"),
+    (rules.bounds_in_one_place, "icc_store.codec.pax", "LONGEST_NAME = 100\n"),
+    (rules.bounds_with_reasons, "icc_store.limits", "MAX_ONE = 1\nMAX_TWO = 2\n"),
 ]
 
 RIGHT = [
@@ -34,6 +37,8 @@ RIGHT = [
     (rules.imports_at_the_top, "icc_store.model.tree", "def load():\n    # costs 20 ms\n    import json\n"),
     (rules.imports_at_the_top, "icc_store.cli.main", "def load():\n    import json\n"),
     (rules.broad_except_explained, "icc_store.fs.scanner", "try:\n    pass\nexcept Exception:  # why\n    pass\n"),
+    (rules.bounds_in_one_place, "icc_store.cli.shares", "_MOST_ROWS = 500\n"),
+    (rules.bounds_with_reasons, "icc_store.limits", 'MAX_ONE = 1\nMAX_TWO = 2\n"""Why."""\n'),
     (rules.environment_comes_in, "icc_store.config", "import os\nhome = os.environ['HOME']\n"),
 ]
 

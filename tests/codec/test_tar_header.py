@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from icc_store.codec.tar_header import (
-    MAX_OCTAL_ID,
-    MAX_OCTAL_SIZE,
+    LAST_OCTAL_ID,
+    LAST_OCTAL_SIZE,
     TarHeader,
     build_header,
     parse_header,
@@ -18,8 +18,8 @@ from icc_store.codec.tar_header import (
 )
 
 text = st.binary(max_size=90).filter(lambda value: 0 not in value)
-ids = st.integers(0, MAX_OCTAL_ID)
-sizes = st.integers(0, MAX_OCTAL_SIZE)
+ids = st.integers(0, LAST_OCTAL_ID)
+sizes = st.integers(0, LAST_OCTAL_SIZE)
 headers = st.builds(
     TarHeader,
     text.filter(bool),

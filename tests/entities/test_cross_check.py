@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from icc_store.entities.cross_check import CrossCheck
-from icc_store.entities.findings import MOST_OF_A_FILE, Finding, Severity
+from icc_store.entities.findings import Finding, Severity
 from icc_store.entities.validate import check_file
+from icc_store.limits import MAX_FINDINGS_OF_A_FILE
 from tests.support.entities import Fields, entity, place, text
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -210,8 +211,8 @@ def test_many_links_to_nowhere_are_bounded() -> None:
     """A file of relationships that lost all its targets does not fill the report."""
     links = {f"Learning-{number}": [] for number in range(1000)}
     found = findings(sound() | {LINKS: _index(relationship_type="x", relationships=links)})
-    assert len(found) == MOST_OF_A_FILE + 1
-    assert found[-1].message == f"and {1000 - MOST_OF_A_FILE} more findings in this file"
+    assert len(found) == MAX_FINDINGS_OF_A_FILE + 1
+    assert found[-1].message == f"and {1000 - MAX_FINDINGS_OF_A_FILE} more findings in this file"
 
 
 def test_an_index_in_a_form_of_its_own_is_left_alone() -> None:

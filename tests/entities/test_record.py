@@ -8,7 +8,8 @@ import pytest
 
 from icc_store.entities.changes import compare
 from icc_store.entities.profiles import RecordFormat
-from icc_store.entities.record import MAX_DEPTH, PREAMBLE, Lines, Record, RecordError, read_records
+from icc_store.entities.record import PREAMBLE, Lines, Record, RecordError, read_records
+from icc_store.limits import MAX_RECORD_DEPTH
 
 
 def note(text: str) -> Record:
@@ -55,7 +56,7 @@ def test_lines_of_a_memory_server() -> None:
         (RecordFormat.ENTITY, b'{"id": "a', "not JSON"),
         (RecordFormat.ENTITY, b"[1]", "not a JSON object"),
         (RecordFormat.ENTITY, b"\xff", "not JSON"),
-        (RecordFormat.ENTITY, b'{"a":' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}", "nested too deeply"),
+        (RecordFormat.ENTITY, b'{"a":' + b"[" * MAX_RECORD_DEPTH + b"]" * MAX_RECORD_DEPTH + b"}", "nested too deeply"),
         (RecordFormat.ENTITY, b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
         (RecordFormat.JSON_LINES, b'{"name":"a"}\n{"name"\n', "line 2: not JSON"),
         (RecordFormat.MARKDOWN, b"---\n[1, 2]\n---\n", "not a mapping"),
@@ -70,7 +71,8 @@ def test_what_is_no_record(form: RecordFormat, data: bytes, said: str) -> None:
 
 def test_depth_that_is_allowed() -> None:
     """Many brackets are no depth: only those within each other count."""
-    nested = b'{"a":' + b"[" * (MAX_DEPTH - 1) + b"]" * (MAX_DEPTH - 1) + b', "b": [' + b"{}," * 100 + b"{}]}"
+    depth = MAX_RECORD_DEPTH - 1
+    nested = b'{"a":' + b"[" * depth + b"]" * depth + b', "b": [' + b"{}," * 100 + b"{}]}"
     (found,) = read_records(RecordFormat.ENTITY, b"x.json", nested)
     assert len(found.fields["b"]) == 101
 

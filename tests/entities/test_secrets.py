@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from benchmarks.corpora.memory import build
 from icc_store.entities.findings import Severity
-from icc_store.entities.secrets import FORMATS, IN_ADDRESS, MOST_PER_FILE, SET_TO, scan_text
+from icc_store.entities.secrets import FORMATS, IN_ADDRESS, SET_TO, scan_text
+from icc_store.limits import MAX_SECRETS_OF_A_FILE
 
 LETTERS = string.ascii_letters + string.digits
 UPPER = string.ascii_uppercase
@@ -162,7 +163,7 @@ def test_no_part_of_a_key_is_shown(kind: str, key: str) -> None:
 def test_a_file_full_of_keys() -> None:
     """Of one file no more than a few dozen findings are told, one for each field."""
     data = entity(observations=["ghp_" + noise(36, seed=seed) for seed in range(200)], note="ghp_" + noise(36))
-    assert len(scan_text(PATH, data)) == MOST_PER_FILE
+    assert len(scan_text(PATH, data)) == MAX_SECRETS_OF_A_FILE
     twice = entity(note=" ".join("ghp_" + noise(36, seed=seed) for seed in range(5)))
     assert len(scan_text(PATH, twice)) == 1
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icc_store.entities import validate
-from icc_store.entities.findings import MOST_OF_A_FILE, Severity
+from icc_store.entities.findings import Severity
 from icc_store.entities.validate import CLEAN, check_file, facts_from_wire, facts_to_wire
+from icc_store.limits import MAX_FINDINGS_OF_A_FILE
 from tests.support.entities import Fields, entity, place, text, without
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -199,9 +200,9 @@ def test_what_other_files_have_to_know_is_remembered() -> None:
 
 def test_a_file_full_of_mistakes_is_not_a_report_full_of_them() -> None:
     """Findings of one file are bounded; the last says how many more there are, and counts as an error if one is."""
-    many = LEARNING | {f"x{number}": number for number in range(MOST_OF_A_FILE + 5)}
+    many = LEARNING | {f"x{number}": number for number in range(MAX_FINDINGS_OF_A_FILE + 5)}
     found = check_file(place(LEARNING), text(many)).findings
-    assert len(found) == MOST_OF_A_FILE + 1
+    assert len(found) == MAX_FINDINGS_OF_A_FILE + 1
     assert (found[-1].severity, found[-1].message) == (WARNING, "and 5 more findings in this file")
 
 

@@ -19,8 +19,9 @@ from icc_store.entities.where import (
     Not,
     Or,
 )
-from icc_store.entities.where_parser import MAX_DEPTH, MAX_LENGTH, parse
+from icc_store.entities.where_parser import parse
 from icc_store.errors import UsageError
+from icc_store.limits import MAX_WHERE_DEPTH, MAX_WHERE_LENGTH
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 LITERALS = st.builds(Literal, st.none() | st.booleans() | NUMBERS | st.text(max_size=20))
@@ -92,12 +93,12 @@ def test_what_is_wrong_and_where(text: str, column: int, words: str) -> None:
 
 def test_length_and_depth_are_bounded() -> None:
     """What is longer or deeper than any expression is refused and not tried; what is just within is read."""
-    fits = MAX_DEPTH - 1
+    fits = MAX_WHERE_DEPTH - 1
     assert parse("(" * fits + "a" + ")" * fits) == Field(("a",))
     assert parse("not " * fits + "a").holds({}) is (fits % 2 == 1)
-    for text in ("(" * MAX_DEPTH + "a", "not " * MAX_DEPTH + "a"):
+    for text in ("(" * MAX_WHERE_DEPTH + "a", "not " * MAX_WHERE_DEPTH + "a"):
         with pytest.raises(UsageError, match="nested more than"):
             parse(text)
-    assert parse("a = " + "1" * (MAX_LENGTH - 4))
+    assert parse("a = " + "1" * (MAX_WHERE_LENGTH - 4))
     with pytest.raises(UsageError, match="at most"):
-        parse("a = " + "1" * MAX_LENGTH)
+        parse("a = " + "1" * MAX_WHERE_LENGTH)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from icc_store.fs.directory_stack import OPEN_LIMIT, DirectoryStack
+from icc_store.fs.directory_stack import DirectoryStack
+from icc_store.limits import MAX_OPEN_DIRECTORIES
 from tests.fs.conftest import Place
 from tests.fs.roles import as_ordinary_user
 
@@ -36,7 +37,7 @@ def test_thousands_of_levels_on_a_few_descriptors(place: Place) -> None:
     stack = DirectoryStack(place.fd)
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     already_open = len(os.listdir("/proc/self/fd"))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (already_open + OPEN_LIMIT + 5, limit[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (already_open + MAX_OPEN_DIRECTORIES + 5, limit[1]))
     try:
         for _ in range(depth):
             os.mkdir(name, dir_fd=stack.fd)
@@ -71,11 +72,11 @@ def test_only_directories_are_entered(place: Place, kind: str) -> None:
 
 def test_a_moved_tree_ends_the_walk(place: Place) -> None:
     """Where a directory has another parent than the one it was entered from, going up is refused."""
-    deep = "/".join("d" * (OPEN_LIMIT + 10))
+    deep = "/".join("d" * (MAX_OPEN_DIRECTORIES + 10))
     (place.path / deep).mkdir(parents=True)
     (place.path / "elsewhere").mkdir()
     stack = DirectoryStack(place.fd)
-    for _ in range(OPEN_LIMIT + 10):
+    for _ in range(MAX_OPEN_DIRECTORIES + 10):
         stack.descend(b"d")
     (place.path / "d" / "d" / "d").rename(place.path / "elsewhere" / "d")
     while stack.depth > 3:
@@ -88,10 +89,10 @@ def test_a_moved_tree_ends_the_walk(place: Place) -> None:
 
 def test_closing_leaves_nothing_open(place: Place) -> None:
     """`close` from any depth closes all but the root, and may be called twice."""
-    (place.path / "/".join("d" * (OPEN_LIMIT + 10))).mkdir(parents=True)
+    (place.path / "/".join("d" * (MAX_OPEN_DIRECTORIES + 10))).mkdir(parents=True)
     before = len(os.listdir("/proc/self/fd"))
     stack = DirectoryStack(place.fd)
-    for _ in range(OPEN_LIMIT + 10):
+    for _ in range(MAX_OPEN_DIRECTORIES + 10):
         stack.descend(b"d")
     os.close(stack.ascend())
     stack.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from icc_store.fs.directory_stack import OPEN_LIMIT
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.live_walk import Entered, Left, Met, Step, Unreadable, walk_live
+from icc_store.limits import MAX_OPEN_DIRECTORIES
 from tests.support.ordinary import ordinarily
 from tests.support.trees import build_deep
 
@@ -75,7 +75,7 @@ def _closed(here: Path) -> None:
 
 def test_a_deep_way(tmp_path: Path) -> None:
     """Directories far deeper than descriptors are kept open for are all entered and left."""
-    depth = 3 * OPEN_LIMIT
+    depth = 3 * MAX_OPEN_DIRECTORIES
     top = build_deep(tmp_path / "deep", depth)
     try:
         steps = told(top)
@@ -87,9 +87,9 @@ def test_a_deep_way(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_moved_away_ends_the_walk(tmp_path: Path) -> None:
     """The way back is never looked for elsewhere: the walk ends with an error."""
-    top = build_deep(tmp_path / "deep", OPEN_LIMIT + 2)
+    top = build_deep(tmp_path / "deep", MAX_OPEN_DIRECTORIES + 2)
     with walking(top) as steps:
-        next(step for step in steps if isinstance(step, Entered) and step.path.count(b"d") == OPEN_LIMIT + 2)
+        next(step for step in steps if isinstance(step, Entered) and step.path.count(b"d") == MAX_OPEN_DIRECTORIES + 2)
         (top / "d/d").rename(tmp_path / "elsewhere")
         with pytest.raises(OSError, match="moved"):
             list(steps)

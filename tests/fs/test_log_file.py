@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from icc_store.fs.log_file import MOST_BYTES, append_lines, previous
+from icc_store.fs.log_file import append_lines, previous
+from icc_store.limits import MAX_LOG_FILE
 
 
 def test_lines_are_added_for_the_owner_alone(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_a_full_log_makes_room(tmp_path: Path) -> None:
     for line in ("first", "second", "third"):
         append_lines(log, [line])
         with log.open("a") as stream:
-            stream.write("x" * MOST_BYTES)
+            stream.write("x" * MAX_LOG_FILE)
     append_lines(log, ["last"])
     assert log.read_text() == "last\n"
     assert previous(log).read_text().startswith("third\n")

@@ -7,8 +7,9 @@ import pytest
 from icc_store.clock import FixedClock
 from icc_store.errors import SnapshotNotFound, UsageError
 from icc_store.ids import ObjectId
+from icc_store.limits import MAX_NOTE
 from icc_store.model.repository import Repository
-from icc_store.operations.annotate import MAX_NOTE, TagOptions, note, pin, tag
+from icc_store.operations.annotate import TagOptions, note, pin, tag
 from tests.support.snapshots import take
 
 

@@ -19,7 +19,7 @@ _GZIP_INPUT: Final = 64 * KIB
 _ZSTD_INPUT: Final = KIB
 """Compressed bytes decoded at once: four bytes of zstd can stand for 128 KiB, so this bounds a bomb to 32 MiB."""
 
-_LONGEST_MAGIC: Final = 6
+_MAGIC_SIZE: Final = 6
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE: Final = b"\x2a\x4d\x18"
@@ -118,7 +118,7 @@ class ArchiveReader:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._source = read
         self._input = read(_READ_SIZE)
-        while 0 < len(self._input) < _LONGEST_MAGIC and (more := read(_READ_SIZE)):  # a pipe may give a byte at a time
+        while 0 < len(self._input) < _MAGIC_SIZE and (more := read(_READ_SIZE)):  # a pipe may give a byte at a time
             self._input += more
         self._input_at = 0
         self._ended = not self._input
@@ -126,7 +126,7 @@ class ArchiveReader:
         self._plain_at = 0
         self._gzip: zlib._Decompress | None = None
         self._zstd: FrameDecompressor | None = None
-        self._fill = self._filler(self._input[:_LONGEST_MAGIC])
+        self._fill = self._filler(self._input[:_MAGIC_SIZE])
 
     def read(self, size: int) -> bytes:
         """Up to `size` plain bytes; none at the end only."""

@@ -33,7 +33,7 @@ _STEPS = (
     (GIB, ChunkerParameters(16 * KIB, 64 * KIB, 256 * KIB)),
     (64 * GIB, ChunkerParameters(64 * KIB, 256 * KIB, 1024 * KIB)),
 )
-_LARGEST = ChunkerParameters(256 * KIB, 1024 * KIB, 4096 * KIB)
+_FOR_ALL_OTHERS = ChunkerParameters(256 * KIB, 1024 * KIB, 4096 * KIB)
 
 
 def parameters_for(size: int) -> ChunkerParameters:
@@ -41,7 +41,7 @@ def parameters_for(size: int) -> ChunkerParameters:
     for limit, parameters in _STEPS:
         if size <= limit:
             return parameters
-    return _LARGEST
+    return _FOR_ALL_OTHERS
 
 
 def cut(stream: Stream, parameters: ChunkerParameters) -> Iterator[memoryview]:

@@ -11,10 +11,9 @@ from typing import Final, Protocol
 
 import zstandard
 
-from icc_store.limits import MAX_FRAME_SIZE, MIB
+from icc_store.limits import MAX_FRAME_SIZE, MAX_WINDOW, MIB
 
 _FORMAT: Final = zstandard.FORMAT_ZSTD1_MAGICLESS
-_MAX_WINDOW: Final = 1 << (MAX_FRAME_SIZE * 4 - 1).bit_length()
 _SMALLEST_WINDOW: Final = 10
 _JOB_SIZE: Final = MIB
 """What one thread of a stream works on. zstd's own choice (8 MiB at level 3) takes 119 MB with two threads instead of
@@ -55,13 +54,13 @@ def decompress(data: bytes | memoryview, size: int, prefix: bytes = b"") -> byte
             raise ValueError(f"a compressed frame claims {claimed} bytes instead of {size}")
         if prefix:
             known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-            plain = zstandard.ZstdDecompressor(dict_data=known, format=_FORMAT, max_window_size=_MAX_WINDOW).decompress(
+            plain = zstandard.ZstdDecompressor(dict_data=known, format=_FORMAT, max_window_size=MAX_WINDOW).decompress(
                 data, max_output_size=size, allow_extra_data=False
             )
         else:
             decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
             if decompressor is None:
-                decompressor = zstandard.ZstdDecompressor(format=_FORMAT, max_window_size=_MAX_WINDOW)
+                decompressor = zstandard.ZstdDecompressor(format=_FORMAT, max_window_size=MAX_WINDOW)
                 _local.decompressor = decompressor
             plain = decompressor.decompress(data, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
@@ -103,7 +102,7 @@ class FrameDecompressor:
     """Decompresses one standard zstd frame that comes in pieces."""
 
     def __init__(self) -> None:
-        self._decompress = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW).decompressobj()
+        self._decompress = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).decompressobj()
 
     def decompress(self, data: bytes) -> bytes:
         """The plain bytes of one more piece; up to 32,768 times as many. Raises ValueError for a broken frame."""

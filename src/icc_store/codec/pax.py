@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from icc_store.limits import MAX_PAX_LENGTH_DIGITS
+
 Records = dict[bytes, bytes]
 
-_MAX_LENGTH_DIGITS: Final = 12
 NS: Final = 1_000_000_000
 
 
@@ -23,7 +24,7 @@ def parse_records(data: bytes) -> list[tuple[bytes, bytes]]:
     found = []
     at = 0
     while at < len(data) and data[at]:
-        space = data.find(b" ", at, at + _MAX_LENGTH_DIGITS)
+        space = data.find(b" ", at, at + MAX_PAX_LENGTH_DIGITS)
         digits = data[at:space] if space > at else b""
         if not digits.isdigit():
             raise ValueError("a PAX record does not begin with its length")

@@ -16,8 +16,8 @@ REGULAR, LINK, SYMLINK, CHARACTER, BLOCK_DEVICE, DIRECTORY, FIFO = b"0", b"1", b
 PAX_NEXT, PAX_GLOBAL, SOLARIS_PAX = b"x", b"g", b"X"
 GNU_LONG_NAME, GNU_LONG_LINK, GNU_SPARSE, GNU_LABEL, GNU_DIRECTORY = b"L", b"K", b"S", b"V", b"D"
 
-MAX_OCTAL_ID: Final = 0o7777777
-MAX_OCTAL_SIZE: Final = 0o77777777777
+LAST_OCTAL_ID: Final = 0o7777777
+LAST_OCTAL_SIZE: Final = 0o77777777777
 """The largest numbers in fields of 8 and of 12 bytes."""
 
 _NAME_SIZE, _PREFIX_SIZE = 100, 155
@@ -74,18 +74,18 @@ def build_header(header: TarHeader) -> bytes:
     block = _LAYOUT.pack(
         name,
         b"%07o" % (header.mode & 0o7777),
-        _octal(header.uid, MAX_OCTAL_ID, 7),
-        _octal(header.gid, MAX_OCTAL_ID, 7),
-        _octal(header.size, MAX_OCTAL_SIZE, 11),
-        _octal(header.mtime, MAX_OCTAL_SIZE, 11),
+        _octal(header.uid, LAST_OCTAL_ID, 7),
+        _octal(header.gid, LAST_OCTAL_ID, 7),
+        _octal(header.size, LAST_OCTAL_SIZE, 11),
+        _octal(header.mtime, LAST_OCTAL_SIZE, 11),
         _BLANK_SUM,
         header.typeflag,
         header.linkname,
         b"ustar\x0000",
         header.uname[:31],
         header.gname[:31],
-        _octal(header.major, MAX_OCTAL_ID, 7),
-        _octal(header.minor, MAX_OCTAL_ID, 7),
+        _octal(header.major, LAST_OCTAL_ID, 7),
+        _octal(header.minor, LAST_OCTAL_ID, 7),
         prefix,
     )
     return b"%b%06o\x00 %b" % (block[: _SUM_FIELD.start], sum(block), block[_SUM_FIELD.stop :])

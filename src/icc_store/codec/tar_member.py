@@ -12,8 +12,8 @@ from icc_store.codec.pax import Records
 from icc_store.codec.tar_header import (
     BLOCK,
     DIRECTORY,
-    MAX_OCTAL_ID,
-    MAX_OCTAL_SIZE,
+    LAST_OCTAL_ID,
+    LAST_OCTAL_SIZE,
     PAX_NEXT,
     REGULAR,
     TarHeader,
@@ -22,6 +22,7 @@ from icc_store.codec.tar_header import (
     fits_owner,
     split_name,
 )
+from icc_store.limits import MAX_EXTENTS
 
 XATTR_PREFIX: Final = b"SCHILY.xattr."
 LIBARCHIVE_XATTR_PREFIX: Final = b"LIBARCHIVE.xattr."
@@ -31,10 +32,6 @@ _PRINTABLE: Final = bytes(byte if 32 < byte < 127 else 95 for byte in range(256)
 
 END: Final = bytes(2 * BLOCK)
 """What an archive ends with."""
-
-
-MAX_EXTENTS: Final = 1 << 20
-"""Stretches of data in one sparse file. More are no reason to keep so many numbers in memory."""
 
 
 class Extents:
@@ -168,15 +165,15 @@ def decode_xattr_name(key: bytes) -> bytes:
 
 def _number_records(member: Member, header: TarHeader, records: Records) -> None:
     """Records for the numbers that do not fit in octal fields."""
-    if member.uid > MAX_OCTAL_ID:
+    if member.uid > LAST_OCTAL_ID:
         records[b"uid"] = b"%d" % member.uid
-    if member.gid > MAX_OCTAL_ID:
+    if member.gid > LAST_OCTAL_ID:
         records[b"gid"] = b"%d" % member.gid
-    if header.size > MAX_OCTAL_SIZE:
+    if header.size > LAST_OCTAL_SIZE:
         records[b"size"] = b"%d" % header.size
-    if member.mtime_ns % pax.NS or not 0 <= header.mtime <= MAX_OCTAL_SIZE:
+    if member.mtime_ns % pax.NS or not 0 <= header.mtime <= LAST_OCTAL_SIZE:
         records[b"mtime"] = pax.pack_time(member.mtime_ns)
-    if max(member.device) > MAX_OCTAL_ID:
+    if max(member.device) > LAST_OCTAL_ID:
         records[b"SCHILY.devmajor"] = b"%d" % member.device[0]
         records[b"SCHILY.devminor"] = b"%d" % member.device[1]
 

@@ -17,22 +17,16 @@ from icc_store.codec.pax import NS, Records, parse_number, parse_records, parse_
 from icc_store.codec.tar_header import BLOCK, TarHeader, parse_header, read_octal
 from icc_store.codec.tar_member import (
     LIBARCHIVE_XATTR_PREFIX,
-    MAX_EXTENTS,
     XATTR_PREFIX,
     Extents,
     Member,
     decode_xattr_name,
 )
-from icc_store.limits import MIB
+from icc_store.limits import MAX_EXTENDED_HEADERS, MAX_EXTENTS, MAX_SPARSE_MAP_LINE, MAX_TAR_ID, MIB
 
-_MAX_EXTENDED: Final = 16 * MIB
-"""Bytes of extended headers that one member, and all global ones together, may have."""
-
-_MAX_NUMBER: Final = 1 << 32
 _TIMES: Final = range(-(1 << 63), 1 << 64)
 """Nanoseconds that a tree can hold."""
 
-_MAX_MAP_LINE: Final = 24
 _SKIP_SIZE: Final = MIB
 _ZERO_BLOCK: Final = bytes(BLOCK)
 _WITHOUT_DATA: Final = frozenset(
@@ -132,7 +126,7 @@ class TarReader:
         return None if block == _ZERO_BLOCK else parse_header(block)
 
     def _extended(self, size: int, total: int) -> bytes:
-        if total > _MAX_EXTENDED:
+        if total > MAX_EXTENDED_HEADERS:
             raise ValueError("an extended header is too large")
         self._expect(size)
         data = self._exactly(size, "the archive is cut off in an extended header")
@@ -216,7 +210,7 @@ class TarReader:
         while count < total:
             line, end, rest = waiting.partition(b"\n")
             if not end:
-                if len(waiting) > _MAX_MAP_LINE or self._left < BLOCK:
+                if len(waiting) > MAX_SPARSE_MAP_LINE or self._left < BLOCK:
                     raise ValueError("the map of a sparse file is broken")
                 waiting += self._exactly(BLOCK, "the archive is cut off in the map of a sparse file")
                 self._left -= BLOCK
@@ -281,7 +275,7 @@ def _number(records: Records, key: bytes, otherwise: int) -> int:
 
 
 def _id(number: int) -> int:
-    if not 0 <= number < _MAX_NUMBER:
+    if not 0 <= number < MAX_TAR_ID:
         raise ValueError(f"a member has the impossible number {number} for an owner or device")
     return number
 

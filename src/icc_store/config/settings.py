@@ -21,13 +21,11 @@ from icc_store.config.file import Config
 from icc_store.config.places import cache_directory, expand, home_directory
 from icc_store.entities.settings import KEYS, MemorySettings, Value, parse_text, read_settings, unexpected
 from icc_store.errors import ConfigError
-from icc_store.limits import DEFAULT_LEVEL, MIB, NO_COMPRESSION
+from icc_store.limits import DEFAULT_LEVEL, MAX_SETTINGS_FILE, MAX_SETTINGS_FILES, MIB, NO_COMPRESSION
 from icc_store.operations.memory.places import has_memory_layout
 
 DEFAULT = "default"
 _MAIN_FILE = "settings.json"
-_MOST_FILES = 64
-_MOST_BYTES = MIB
 
 ZSTD_LEVELS: Mapping[int, int] = {1: -5, 2: -3, 3: -1, 4: 1, 5: 2, 6: DEFAULT_LEVEL, 7: 6, 8: 12, 9: 19}
 """The zstd level of new content for each `compression_level`. Of 13.7 MB of entities in solid frames they leave 5.1,
@@ -154,7 +152,7 @@ def _settings_files(folder: Path) -> list[Path]:
     except OSError:
         return []  # no folder, no settings; the snapshot itself says what cannot be read
     names.sort(key=lambda name: name != _MAIN_FILE)
-    return [folder / name for name in names[:_MOST_FILES]]
+    return [folder / name for name in names[:MAX_SETTINGS_FILES]]
 
 
 def _read(file: Path) -> tuple[dict[str, Value], dict[str, str]]:
@@ -164,9 +162,9 @@ def _read(file: Path) -> tuple[dict[str, Value], dict[str, str]]:
         with open(descriptor, "rb") as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return {}, {"": "it is not a file"}
-            data = stream.read(_MOST_BYTES + 1)
+            data = stream.read(MAX_SETTINGS_FILE + 1)
     except OSError as error:
         return {}, {"": f"it cannot be read: {error.strerror}"}
-    if len(data) > _MOST_BYTES:
-        return {}, {"": f"it is larger than {_MOST_BYTES // MIB} MiB, so it is not read for settings"}
+    if len(data) > MAX_SETTINGS_FILE:
+        return {}, {"": f"it is larger than {MAX_SETTINGS_FILE // MIB} MiB, so it is not read for settings"}
     return read_settings(data)

@@ -22,7 +22,7 @@ from icc_store.entities.schema import (
     Need,
 )
 
-_LONGEST_NAME = 80
+_SHOWN_NAME = 80
 _TYPES = ", ".join(ENTITY_TYPES)
 
 
@@ -132,4 +132,4 @@ def _check_id(path: bytes, identity: str, kind: Any) -> list[Finding]:
 
 def _shown(name: str) -> str:
     """An id or the name of a field in a message, which is to be read at a glance."""
-    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+    return name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 3] + "..."

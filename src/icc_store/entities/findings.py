@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_OF_A_FILE = 50
+from icc_store.limits import MAX_FINDINGS_OF_A_FILE
 
 
 class Severity(StrEnum):
@@ -40,12 +40,12 @@ def warning(path: bytes, field: str, message: str) -> Finding:
 
 def bounded(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The findings of one file, as many as anybody reads; a last one says how many more there are."""
-    if len(findings) <= MOST_OF_A_FILE:
+    if len(findings) <= MAX_FINDINGS_OF_A_FILE:
         return tuple(findings)
-    rest = findings[MOST_OF_A_FILE:]
+    rest = findings[MAX_FINDINGS_OF_A_FILE:]
     worst = Severity.ERROR if any(one.severity is Severity.ERROR for one in rest) else Severity.WARNING
     last = Finding(worst, rest[0].path, "...", f"and {len(rest)} more findings in this file")
-    return (*findings[:MOST_OF_A_FILE], last)
+    return (*findings[:MAX_FINDINGS_OF_A_FILE], last)
 
 
 def count(findings: Iterable[Finding]) -> tuple[int, int]:

@@ -7,12 +7,9 @@ from typing import Any
 
 import yaml
 
-from icc_store.limits import KIB, MAX_FRONT_MATTER
+from icc_store.limits import KIB, MAX_FRONT_MATTER, MAX_NUMBER_TEXT, MAX_RECORD_DEPTH
 
 _FENCE = "---"
-_LONGEST_NUMBER = 40
-"""Characters; what is longer stays the text it is. `1:59:59:...` takes time by the square of its length."""
-_MAX_DEPTH = 64
 _INDICATORS = "[{-?:"
 """Each level of nesting has one of them."""
 
@@ -34,7 +31,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     if len(head) > MAX_FRONT_MATTER:
         raise ValueError(f"its front matter is larger than {MAX_FRONT_MATTER // KIB} KiB")
     try:
-        if "*" in head or sum(map(head.count, _INDICATORS)) > _MAX_DEPTH:
+        if "*" in head or sum(map(head.count, _INDICATORS)) > MAX_RECORD_DEPTH:
             _refuse_bombs(head)
         fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - a SafeLoader without dates
     except (yaml.YAMLError, RecursionError) as error:
@@ -62,13 +59,13 @@ def _refuse_bombs(head: str) -> None:
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > _MAX_DEPTH:
+        if depth > MAX_RECORD_DEPTH:
             raise ValueError("its front matter is nested too deeply")
 
 
 def _plain(value: Any, depth: int) -> Any:
     """The value with nothing in it that JSON does not have."""
-    if depth > _MAX_DEPTH:
+    if depth > MAX_RECORD_DEPTH:
         raise ValueError("its front matter is nested too deeply")
     if isinstance(value, dict):
         return {str(name): _plain(one, depth + 1) for name, one in value.items()}
@@ -86,7 +83,7 @@ class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoa
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
-    if len(node.value) > _LONGEST_NUMBER:
+    if len(node.value) > MAX_NUMBER_TEXT:
         return node.value
     return (loader.construct_yaml_int if node.tag.endswith(":int") else loader.construct_yaml_float)(node)
 

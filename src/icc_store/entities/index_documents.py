@@ -14,7 +14,7 @@ from typing import Any
 Document = dict[str, Any]
 Ids = dict[str, list[str]]
 
-_MOST_USED = 10
+_TOP_TERMS = 10
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -81,7 +81,7 @@ def tag_index(entities: Mapping[str, Indexed], old: Document) -> Document:
             entity_tags[one.id] = own
         for tag in own:
             tags.setdefault(tag, []).append(one.id)
-    most_used = sorted(tags, key=lambda tag: (-len(tags[tag]), tag))[:_MOST_USED]
+    most_used = sorted(tags, key=lambda tag: (-len(tags[tag]), tag))[:_TOP_TERMS]
     index = before | {
         "tags": dict(sorted(tags.items())),
         "entity_tags": entity_tags,

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_MOST_TERMS = 12
-_LONGEST_SUMMARY = 160
+_TERMS = 12
+_SUMMARY_SIZE = 160
 _WORD = re.compile(r"[^\W\d_][^\W_]{3,}")
 _SUMMARY_FIELDS = ("summary", "pattern_description", "project_name", "observations", "implementation", "tags")
 _TEXT_FIELDS = (
@@ -42,16 +42,16 @@ def terms_of(entity: Mapping[str, Any]) -> list[str]:
     for name in _TEXT_FIELDS:
         for text in _texts(entity.get(name)):
             words.update(word for word in _WORD.findall(text.lower()) if word not in _STOP_WORDS)
-    return sorted(word for word, _ in words.most_common(_MOST_TERMS))
+    return sorted(word for word, _ in words.most_common(_TERMS))
 
 
 def summary_of(entity: Mapping[str, Any]) -> str:
     """The first thing that an entity says, in one line."""
     texts = (text for name in _SUMMARY_FIELDS for text in _texts(entity.get(name)))
     line = " ".join(next(texts, "").split())
-    if len(line) <= _LONGEST_SUMMARY:
+    if len(line) <= _SUMMARY_SIZE:
         return line
-    return line[: _LONGEST_SUMMARY - 3].rpartition(" ")[0] + "..."
+    return line[: _SUMMARY_SIZE - 3].rpartition(" ")[0] + "..."
 
 
 def _texts(value: Any) -> Iterator[str]:

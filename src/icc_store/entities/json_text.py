@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-_MAX_DEPTH_MESSAGE = "it is nested too deeply"
+_TOO_DEEP = "it is nested too deeply"
 
 COUNTER: Any = Annotated[int, msgspec.Meta(ge=0)]
 FRACTION: Any = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -35,7 +35,7 @@ def parse_json(data: JsonText) -> Any:
     try:
         return msgspec.json.decode(data)
     except RecursionError:
-        raise NotJson(_MAX_DEPTH_MESSAGE) from None
+        raise NotJson(_TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJson(str(error)) from None
 
@@ -49,7 +49,7 @@ def parse_members(data: JsonText) -> Members:
         members: Members = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
         return members
     except RecursionError:
-        raise NotJson(_MAX_DEPTH_MESSAGE) from None
+        raise NotJson(_TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJson(str(error)) from None
 

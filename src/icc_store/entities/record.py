@@ -12,13 +12,12 @@ from typing import Any
 from icc_store.entities.json_text import NotJson, parse_json
 from icc_store.entities.layout import entity_id
 from icc_store.entities.profiles import RecordFormat
+from icc_store.limits import MAX_RECORD_DEPTH
 from icc_store.model.paths import display
 
 SECTION = "section "
 PREAMBLE = "text"
 """The field of what stands before the first heading."""
-MAX_DEPTH = 64
-"""Maps and lists within each other that a record may have, so that whoever goes through it may do so recursively."""
 
 
 class Lines(list[str]):
@@ -74,22 +73,22 @@ def read_records(form: RecordFormat, path: bytes, data: bytes) -> list[Record]:
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`. Raises RecordError, also for one that is nested more than MAX_DEPTH deep."""
+    """The JSON object in `data`. Raises RecordError, also for one that is nested more than MAX_RECORD_DEPTH deep."""
     try:
         value = parse_json(data)
     except NotJson as error:
         raise RecordError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise RecordError("not a JSON object")
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deep(value):
+    if data.count(b"{") + data.count(b"[") > MAX_RECORD_DEPTH and _is_deep(value):
         raise RecordError("nested too deeply")
     return value
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether there are more than MAX_DEPTH maps and lists within each other."""
+    """Whether there are more than MAX_RECORD_DEPTH maps and lists within each other."""
     level = [value]
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_RECORD_DEPTH):
         level = [
             one
             for above in level

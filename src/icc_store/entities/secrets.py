@@ -16,11 +16,9 @@ from typing import Any
 
 from icc_store.entities.findings import Finding, warning
 from icc_store.entities.json_text import NotJson, parse_json
+from icc_store.limits import MAX_SECRET_DEPTH, MAX_SECRETS_OF_A_FILE
 
-MOST_PER_FILE = 50
-"""Findings told of one file: a log full of keys is known for one after the first few."""
 _BINARY_HEAD = 8192
-_DEEPEST = 100
 _SHORTEST_PASSWORD, _LONGEST_PASSWORD = 8, 200
 _RUNS_IN_NAMES = 3
 _SHOWN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
@@ -88,7 +86,7 @@ _ENOUGH_BITS = 3.0
 
 
 def scan_text(path: bytes, data: bytes) -> list[Finding]:
-    """A warning for each field, or line, of the file that looks like it has a key in it; at most MOST_PER_FILE."""
+    """A warning for each field, or line, of the file that looks like it has a key in it, up to a number of them."""
     formats = [each for each in FORMATS if any(mark in data for mark in each.marks)]
     if formats:
         whole = data.decode("utf-8", "replace")
@@ -101,9 +99,9 @@ def scan_text(path: bytes, data: bytes) -> list[Finding]:
     for field, name, text in _texts(path, data, formats):
         for kind in _kinds(formats, name, text):
             found[field, kind] = None
-        if len(found) >= MOST_PER_FILE:
+        if len(found) >= MAX_SECRETS_OF_A_FILE:
             break
-    return [warning(path, field, f"looks like {kind}") for field, kind in list(found)[:MOST_PER_FILE]]
+    return [warning(path, field, f"looks like {kind}") for field, kind in list(found)[:MAX_SECRETS_OF_A_FILE]]
 
 
 def _has_words(lowered: bytes) -> bool:
@@ -132,7 +130,7 @@ def _fields(
     field, name = names
     if isinstance(value, str):
         yield field, name, value
-    elif depth >= _DEEPEST:
+    elif depth >= MAX_SECRET_DEPTH:
         return
     elif isinstance(value, list):
         for position, item in enumerate(value):

@@ -11,13 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from icc_store.limits import MAX_BACKUPS, MAX_DAYS, MAX_MEGABYTES, MAX_THREADS
+
 Value = bool | int | float | str
 
-_MOST_DAYS = 36_500
-_MOST_BACKUPS = 1_000_000
-_MOST_THREADS = 256
-_MOST_MEGABYTES = 1 << 40
-_MOST_LEVEL = 9
+_LAST_LEVEL = 9
 
 
 @dataclass(frozen=True)
@@ -78,17 +76,17 @@ _DIRECTORY = Kind("an absolute path or one that starts with ~/", (str,))
 
 KEYS: Mapping[str, Kind] = MappingProxyType(
     {
-        "backup_retention_days": _whole(1, _MOST_DAYS),
-        "max_backups_kept": _whole(1, _MOST_BACKUPS),
+        "backup_retention_days": _whole(1, MAX_DAYS),
+        "max_backups_kept": _whole(1, MAX_BACKUPS),
         "compression_enabled": _SWITCH,
-        "compression_level": _whole(1, _MOST_LEVEL),
+        "compression_level": _whole(1, _LAST_LEVEL),
         "include_low_relevance": _SWITCH,
         "min_relevance_score": _SHARE,
         "incremental_backup_enabled": _SWITCH,
         "automatic_cleanup": _SWITCH,
-        "parallel_threads": _whole(1, _MOST_THREADS),
-        "max_backup_size_mb": _whole(1, _MOST_MEGABYTES),
-        "min_free_space_mb": _whole(0, _MOST_MEGABYTES),
+        "parallel_threads": _whole(1, MAX_THREADS),
+        "max_backup_size_mb": _whole(1, MAX_MEGABYTES),
+        "min_free_space_mb": _whole(0, MAX_MEGABYTES),
         "backup_directory": _DIRECTORY,
         "temp_directory": _DIRECTORY,
     }

@@ -21,12 +21,9 @@ from icc_store.entities.where import (
     Scalar,
 )
 from icc_store.errors import UsageError
+from icc_store.limits import MAX_WHERE_DEPTH, MAX_WHERE_LENGTH
 
 EXAMPLE = 'for example: relevance_score >= 0.5 and "security" in tags'
-MAX_LENGTH = 4000
-"""Characters of an expression: far more than anyone types, and few enough for any number in it."""
-MAX_DEPTH = 50
-"""Parentheses and `not` within each other: the parser calls itself once for each."""
 
 _SPACE = re.compile(r"\s*")
 _TOKEN = re.compile(
@@ -48,8 +45,8 @@ _END = "end"
 
 def parse(text: str) -> Expression:
     """The expression in `text`. Raises UsageError, which names the column and what was expected there."""
-    if len(text) > MAX_LENGTH:
-        raise UsageError(f"the expression has {len(text):,} characters; at most {MAX_LENGTH:,} can be read")
+    if len(text) > MAX_WHERE_LENGTH:
+        raise UsageError(f"the expression has {len(text):,} characters; at most {MAX_WHERE_LENGTH:,} can be read")
     return _Parser(text).whole()
 
 
@@ -81,8 +78,8 @@ class _Parser:
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
     def _one(self) -> Expression:
-        if self._depth >= MAX_DEPTH:
-            raise self._error(f"parentheses and `not` are nested more than {MAX_DEPTH} deep")
+        if self._depth >= MAX_WHERE_DEPTH:
+            raise self._error(f"parentheses and `not` are nested more than {MAX_WHERE_DEPTH} deep")
         self._depth += 1
         try:
             if self._take("not"):

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 
 from icc_store.errors import IccStoreError, UsageError
 from icc_store.fs.timetable import Job, Listed, Piece, ask, must
-
-_MOST_CHARACTERS = 990
-"""A line that every cron reads: some cut longer ones off."""
+from icc_store.limits import MAX_CRONTAB_LINE
 
 _NONE_YET = ("no crontab for", "can't open")
 """What `crontab -l` says when there is none: cronie and vixie, busybox."""
@@ -46,9 +44,9 @@ class Crontab:
         variables = [f"{name}={value}" for name, value in job.environment.items()]
         words = ["env", *variables, *job.command] if variables else job.command
         line = f"{job.minute} * * * * {' '.join(map(_quoted, words))}"
-        if len(line) > _MOST_CHARACTERS:
+        if len(line) > MAX_CRONTAB_LINE:
             raise UsageError(
-                f"a line of a crontab has at most {_MOST_CHARACTERS} characters",
+                f"a line of a crontab has at most {MAX_CRONTAB_LINE} characters",
                 hint="shorter paths, or fewer of them, fit",
             )
         return [Piece(self.title, f"# >>> {job.name} >>> {job.note}\n{line}\n# <<< {job.name} <<<\n")]

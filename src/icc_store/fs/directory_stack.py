@@ -10,11 +10,11 @@ from __future__ import annotations
 import errno
 import os
 
+from icc_store.limits import MAX_OPEN_DIRECTORIES
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BELOW = _DIRECTORY | os.O_NOFOLLOW
 
-OPEN_LIMIT = 64
-"""Descriptors kept open by one stack. Trees deeper than this are rare, and a step back then costs one more call."""
 
 _OWNER_ALL = 0o700
 
@@ -54,7 +54,7 @@ class DirectoryStack:
         self._fds.append(fd)
         self._identities.append(_identity(status))
         self.fd = fd
-        if len(self._fds) - self._first_open > OPEN_LIMIT:
+        if len(self._fds) - self._first_open > MAX_OPEN_DIRECTORIES:
             os.close(self._fds[self._first_open])
             self._fds[self._first_open] = -1
             self._first_open += 1

@@ -6,10 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from icc_store.limits import MIB
-
-MOST_BYTES = MIB
-"""A file that has reached this becomes the previous one, and the one before that goes: two of them at most."""
+from icc_store.limits import MAX_LOG_FILE
 
 
 def previous(path: Path) -> Path:
@@ -26,7 +23,7 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
     text = "".join(f"{_printable(line)}\n" for line in lines)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        if path.lstat().st_size >= MOST_BYTES:
+        if path.lstat().st_size >= MAX_LOG_FILE:
             path.replace(previous(path))
     except FileNotFoundError:
         pass

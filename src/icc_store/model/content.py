@@ -19,13 +19,19 @@ from icc_store.codec.chunking import ChunkerParameters
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.limits import KIB, LIST_FANOUT_MAX, LIST_FANOUT_MEAN, LIST_FANOUT_MIN, MIB
+from icc_store.limits import (
+    KIB,
+    LIST_FANOUT_MAX,
+    LIST_FANOUT_MEAN,
+    LIST_FANOUT_MIN,
+    MAX_FILE_SIZE,
+    MAX_LIST_LEVELS,
+    MIB,
+)
 from icc_store.model.tree import Objects
 
 HOLE = ObjectId(bytes(ID_SIZE))
 _LEVEL, _CHUNKER, _IDS, _LENGTHS = 1, 2, 3, 4
-_MAX_LEVEL = 16
-_MAX_SIZE = (1 << 63) - 1
 _ZEROS = bytes(256 * KIB)
 
 
@@ -71,13 +77,13 @@ def parse_list(data: bytes) -> ContentList:
         if not {_LEVEL, _IDS, _LENGTHS} <= set(wire) <= {_LEVEL, _CHUNKER, _IDS, _LENGTHS}:
             raise ValueError(f"it has the fields {sorted(wire)}")
         level, joined, lengths = wire[_LEVEL], wire[_IDS], wire[_LENGTHS]
-        if type(level) is not int or not 0 <= level < _MAX_LEVEL:
+        if type(level) is not int or not 0 <= level < MAX_LIST_LEVELS:
             raise ValueError("it has an impossible level")
         if type(joined) is not bytes or type(lengths) is not list or len(joined) != ID_SIZE * len(lengths):
             raise ValueError("it has not as many ids as lengths")
-        if not all(type(length) is int and 0 < length <= _MAX_SIZE for length in lengths):
+        if not all(type(length) is int and 0 < length <= MAX_FILE_SIZE for length in lengths):
             raise ValueError("it has an impossible length")
-        if sum(lengths) > _MAX_SIZE:
+        if sum(lengths) > MAX_FILE_SIZE:
             raise ValueError("its lengths are more than a file can have")
         ids = tuple(ObjectId(joined[at : at + ID_SIZE]) for at in range(0, len(joined), ID_SIZE))
         chunker = _chunker(wire[_CHUNKER]) if _CHUNKER in wire else None

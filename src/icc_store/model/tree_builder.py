@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.ids import ObjectId
-from icc_store.limits import GIB, MAX_TREE_DEPTH
+from icc_store.limits import MAX_IMPORTED_TREE, MAX_TREE_DEPTH
 from icc_store.model.entry import (
     GID,
     HARD_LINK,
@@ -35,7 +35,6 @@ _OVERHEAD = 150
 """Bytes that Python needs for an entry beyond its own."""
 
 _SHOWN = 200
-_MAX_HELD = 4 * GIB
 _KINDS = {
     stat.S_IFREG: "a file",
     stat.S_IFDIR: "a directory",
@@ -193,7 +192,7 @@ class TreeBuilder:
 
     def _hold(self, size: int) -> None:
         self._held += size + _OVERHEAD
-        if self._held > _MAX_HELD:
+        if self._held > MAX_IMPORTED_TREE:
             raise ValueError("there is more in it than fits into memory")
 
 

@@ -20,19 +20,13 @@ from pathlib import Path
 from icc_store.codec.erasure import SPARE_SUMS, Sums
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.codec.serial import pack, unpack
+from icc_store.limits import MAX_PARITY_LIST_PAGES, MAX_PERMILLE, MAX_WORD_SUMS
 from icc_store.objects.parity_cells import CELL_SIZE, Place, cell_count, places
 from icc_store.store.head import fsync_path
 
 CHECK_SIZE = 8
 PERMILLE = 1000
-MAX_PERMILLE = 500
-"""The largest share of damage that parity is made for: half of everything."""
 
-MAX_WORD_SUMS = 2048
-"""Sums of one code word. Bounds the time for solving, which grows with their square."""
-
-MAX_GROUP_SUMS = 32 * 1024
-"""Sums of one group: 128 MiB, in no more than 17 words."""
 
 WORDS_AT_ONCE = 8
 """So many words are in memory at a time, 64 MiB; for the others all cells are gone through again."""
@@ -44,7 +38,6 @@ _PAGE = struct.Struct("<8s16s16sIIIII")
 _PAYLOAD = CELL_SIZE - _PAGE.size - CHECKSUM_SIZE
 _UID_SIZE = 16
 _LIST_SPARE = 16
-_MAX_LIST_PAGES = 1 << 16
 
 _NUMBERS, _UIDS, _SIZES, _CELLS, _SUMS, _SHARE = range(6)
 
@@ -268,7 +261,7 @@ def _parse_page(page: bytes, repository: bytes) -> tuple[bytes, int, int, int, i
     if checksum(head, payload) != page[_PAGE.size : _PAGE.size + CHECKSUM_SIZE]:
         return None
     _, owner, seed, in_front, number, size, sums, _ = _PAGE.unpack(head)
-    if owner != repository or in_front > _MAX_LIST_PAGES or not 0 < size <= in_front * _PAYLOAD:
+    if owner != repository or in_front > MAX_PARITY_LIST_PAGES or not 0 < size <= in_front * _PAYLOAD:
         return None
     if number >= in_front + _list_sums(in_front):
         return None

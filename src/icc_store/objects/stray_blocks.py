@@ -14,14 +14,13 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from icc_store.limits import MAX_STRAY_PLACES
 from icc_store.objects.block import MAGIC, UID
 from icc_store.objects.parity_cells import CELL_SIZE, PAGE_HEADER
 from icc_store.objects.parity_group import check
 from icc_store.store.lmdb_pages import numbered_values
 
 _BEFORE_REPOSITORY = 4
-_MOST_PLACES = 16
-"""So many places are looked at for one block: old pages and an enemy's name more than there can be."""
 
 
 Page = tuple[bytes, int]
@@ -58,7 +57,7 @@ class StrayBlocks:
     def of(self, number: int, uid: bytes, size: int) -> Iterator[bytes]:
         """What stands where that block may begin: as many bytes as it has, whole or not."""
         places = dict.fromkeys((*self._places.get(uid, ()), *self._by_number.get(number, ())))
-        for at in islice(places, _MOST_PLACES):
+        for at in islice(places, MAX_STRAY_PLACES):
             data = bytes(self._data[at : at + size])
             if len(data) == size:
                 yield data

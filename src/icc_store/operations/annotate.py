@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from icc_store.errors import SnapshotNotFound, UsageError
 from icc_store.ids import ObjectId
+from icc_store.limits import MAX_NOTE
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 
 _Fact = tuple[ObjectId, Subject, str | int | bool]
-
-MAX_NOTE = 64 * 1024
-"""Characters of a note: a record is read with every list of snapshots."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from icc_store.limits import MAX_TEXT_SIZE
 from icc_store.model.entry import Entry
-from icc_store.operations.text_diff import MAX_TEXT_SIZE, TextDiff, text_diff
+from icc_store.operations.text_diff import TextDiff, text_diff
 
 
 class ChangeKind(StrEnum):

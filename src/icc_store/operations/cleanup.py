@@ -15,6 +15,7 @@ from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock, utc_text
 from icc_store.fs.log_file import append_lines
+from icc_store.limits import MAX_CLEANUP_SECONDS
 from icc_store.model.cleanup_turn import take_turn
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -22,7 +23,6 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.forget import forget
 from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source
 
-MOST_SECONDS = 5.0
 _BATCH = 500
 """Snapshots forgotten in one commit."""
 
@@ -37,7 +37,7 @@ class CleanupOptions:
     """The sources to clean up, each with its policy. All others are left alone."""
     log: Path | None = None
     time_zone: tzinfo | None = None
-    most_seconds: float = MOST_SECONDS
+    most_seconds: float = MAX_CLEANUP_SECONDS
 
 
 @dataclass(frozen=True)

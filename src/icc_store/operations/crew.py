@@ -23,12 +23,7 @@ from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 from icc_store.errors import DamageError, IccStoreError, Interrupted, WorkerKilled
-
-MAX_JOB = 64 * 1024
-"""Bytes of a job that the queue takes for certain."""
-
-MAX_DESCRIPTORS = 64
-"""Descriptors of a job."""
+from icc_store.limits import MAX_JOB, MAX_JOB_DESCRIPTORS
 
 _OPEN_JOBS = 3
 """Jobs for each child that were given and are not done: one at work, and no waiting for the next."""
@@ -114,7 +109,7 @@ class Crew:
         Raises what a child raised; Interrupted, WorkerKilled or DamageError when one died.
         """
         message = pickle.dumps(what)
-        if len(message) > MAX_JOB or len(descriptors) > MAX_DESCRIPTORS:
+        if len(message) > MAX_JOB or len(descriptors) > MAX_JOB_DESCRIPTORS:
             return False
         while self._open >= _OPEN_JOBS * len(self._children):
             self._listen()
@@ -210,7 +205,9 @@ def _serve(work: Work, receiving: socket.socket, writing: int) -> NoReturn:
 
     def jobs() -> Iterator[Job]:
         while True:
-            message, descriptors, _, _ = socket.recv_fds(receiving, MAX_JOB, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+            message, descriptors, _, _ = socket.recv_fds(
+                receiving, MAX_JOB, MAX_JOB_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+            )
             if not message:
                 return
             yield Job(pickle.loads(message), descriptors)  # noqa: S301 - our own parent wrote it

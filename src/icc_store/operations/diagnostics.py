@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
+from icc_store.limits import MAX_REPORTED_HEADER
 from icc_store.model.header import HEADER_NAME
 from icc_store.model.paths import display
 from icc_store.version import VERSION
@@ -31,8 +32,6 @@ KEPT_REPORTS = 20
 _FRAMES = 50
 """Innermost calls of each exception; one of endless recursion has thousands."""
 
-_MOST_OF_HEADER = 4096
-"""Bytes of `repository.json`."""
 
 _NAME = re.compile(r"report-\d{8}T\d{6}Z(-\d+)?\.txt")
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -131,7 +130,7 @@ def _repository(path: Path | None) -> Iterator[str]:
             status = file.lstat()
             yield f"{file.name}: {status.st_size:,} bytes, mode {status.st_mode:o}, owner {status.st_uid}"
         with (path / HEADER_NAME).open("rb") as header:
-            yield from header.read(_MOST_OF_HEADER).decode("utf-8", "backslashreplace").splitlines()
+            yield from header.read(MAX_REPORTED_HEADER).decode("utf-8", "backslashreplace").splitlines()
     except OSError as error:
         yield f"cannot be read: {error.strerror}"
 

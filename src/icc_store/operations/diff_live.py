@@ -16,6 +16,7 @@ from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.excludes import Excludes, Rule
 from icc_store.fs.file_reader import FileReader
 from icc_store.fs.metadata import read_link
+from icc_store.limits import MAX_TEXT_SIZE
 from icc_store.model.entry import FLAG_SQLITE_COPY, Entry
 from icc_store.model.paths import display, join
 from icc_store.model.record import Snapshot
@@ -28,7 +29,7 @@ from icc_store.operations.diff import is_held
 from icc_store.operations.live_files import LiveFiles
 from icc_store.operations.placement import Scope, live_root, placement_of
 from icc_store.operations.stored_content import stored_text
-from icc_store.operations.text_diff import MAX_TEXT_SIZE, TextDiff
+from icc_store.operations.text_diff import TextDiff
 
 _Stored = tuple[Entry, Owners]
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from icc_store.errors import BusyError, IccStoreError, UsageError
+from icc_store.limits import MAX_PERMILLE
 from icc_store.model.header import read_header
 from icc_store.model.parity import NewestBlocks, NewestState, begin_parity, end_parity, parity_size
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import UID
-from icc_store.objects.parity_group import MAX_PERMILLE, Group, group_files, read_group
+from icc_store.objects.parity_group import Group, group_files, read_group
 from icc_store.objects.parity_rebuild import is_block
 from icc_store.operations.parity_renewal import Renewal
 

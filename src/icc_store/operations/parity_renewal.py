@@ -13,7 +13,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from icc_store.errors import DamageError
-from icc_store.limits import MIB
+from icc_store.limits import MAX_GROUP_SUMS, MIB
 from icc_store.model.maintenance import ReadTransaction
 from icc_store.model.parity import NewestBlocks, NewestState, ever_removed
 from icc_store.model.repository import Repository
@@ -22,7 +22,6 @@ from icc_store.objects.index import unpack_row
 from icc_store.objects.parity_cells import CELL_SIZE, PAGE_HEADER, cells
 from icc_store.objects.parity_group import (
     CHECK_SIZE,
-    MAX_GROUP_SUMS,
     PERMILLE,
     Group,
     Listed,

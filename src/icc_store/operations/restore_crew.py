@@ -18,11 +18,12 @@ from icc_store.clock import Clock
 from icc_store.errors import DamageError
 from icc_store.fs.directory_writer import DirectoryWriter, Tools, make_tools
 from icc_store.fs.metadata_writer import Skipped
+from icc_store.limits import MAX_JOB_DESCRIPTORS
 from icc_store.model.entry import SUBTREE
 from icc_store.model.repository import Repository
 from icc_store.model.tree import tree_parts
 from icc_store.monitor import Monitor
-from icc_store.operations.crew import MAX_DESCRIPTORS, Crew, Job, Tell
+from icc_store.operations.crew import Crew, Job, Tell
 from icc_store.operations.placement import Scope
 from icc_store.operations.relay import Relay
 from icc_store.operations.restore_files import Directory, Done, FileRestorer
@@ -61,7 +62,7 @@ class RestoreCrew:
         self._waiting.append(directory)
         self._descriptors.append(fd)
         self._count += files
-        if self._count >= _FILES_PER_JOB or len(self._waiting) == MAX_DESCRIPTORS:
+        if self._count >= _FILES_PER_JOB or len(self._waiting) == MAX_JOB_DESCRIPTORS:
             self._give()
 
     def wait(self) -> None:

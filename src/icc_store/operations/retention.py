@@ -33,11 +33,11 @@ SAFETY_NS = DAY_NS
 """A safety copy is there to undo a restore; nobody notices a bad restore within the hour, but within a day. The last
 restore of a source can be undone for as long as nothing was restored after it."""
 
-MAX_BACKUPS_KEPT = 10
-BACKUP_RETENTION_DAYS = 90
+USUAL_BACKUPS_KEPT = 10
+USUAL_RETENTION_DAYS = 90
 _UNITS = {"y": YEAR_NS, "w": WEEK_NS, "d": DAY_NS, "h": HOUR_NS}
 _DURATION = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?")
-_LONGEST = 1000 * YEAR_NS
+_NO_END = 1000 * YEAR_NS
 _SHOWN = 12
 
 
@@ -81,7 +81,7 @@ class Decision:
 
 
 def default_policy(
-    *, max_backups_kept: int = MAX_BACKUPS_KEPT, backup_retention_days: int = BACKUP_RETENTION_DAYS
+    *, max_backups_kept: int = USUAL_BACKUPS_KEPT, backup_retention_days: int = USUAL_RETENTION_DAYS
 ) -> RetentionPolicy:
     """What holds when nobody says otherwise: all of a day, then ever fewer; the newest ten are a floor."""
     days = backup_retention_days * DAY_NS
@@ -129,7 +129,7 @@ def parse_duration(text: str) -> int:
     if not text or match is None:
         raise UsageError(f"{text!r} is not a duration", hint="write 3d12h, 2w or 1y; the units are y, w, d and h")
     total = sum(int(count) * unit for count, unit in zip(match.groups("0"), _UNITS.values(), strict=True))
-    if total > _LONGEST:
+    if total > _NO_END:
         raise UsageError(f"{text!r} is too long a duration", hint="1000y is the longest")
     return total
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from icc_store.ids import Kind, ObjectId
+from icc_store.limits import MAX_TEXT_SIZE
 from icc_store.model.content import HOLE, Piece, list_pieces, whole_content
 from icc_store.model.entry import Entry
 from icc_store.model.tree import Objects
-from icc_store.operations.text_diff import MAX_TEXT_SIZE
 
 _STEP = 1 << 20
 

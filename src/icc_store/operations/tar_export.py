@@ -19,7 +19,7 @@ from icc_store.codec.archive_stream import ArchiveFormat, ArchiveWriter, format_
 from icc_store.codec.chunking import parameters_for
 from icc_store.codec.pax import NS
 from icc_store.codec.tar_header import LINK, REGULAR
-from icc_store.codec.tar_member import END, MAX_EXTENTS, Extents, Member, encode_member, padding
+from icc_store.codec.tar_member import END, Extents, Member, encode_member, padding
 from icc_store.errors import (
     BlockDamaged,
     DamageError,
@@ -31,7 +31,7 @@ from icc_store.errors import (
 )
 from icc_store.fs.new_file import NewFile, is_special, write_all
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import WHOLE_FILE_SIZE
+from icc_store.limits import MAX_EXTENTS, WHOLE_FILE_SIZE
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import HOLE, Piece, list_pieces, plain_bytes, read_list
 from icc_store.model.entry import HARD_LINK, NAME, Entry, Wire

@@ -26,7 +26,7 @@ from icc_store.codec.tar_reader import TarReader
 from icc_store.errors import ArchiveError, IccStoreError, SourceError
 from icc_store.fs.identity import host_name
 from icc_store.ids import Kind
-from icc_store.limits import DEFAULT_LEVEL, INLINE_XATTRS, WHOLE_FILE_SIZE
+from icc_store.limits import DEFAULT_LEVEL, INLINE_XATTRS, MAX_IMPORTED_NAME, WHOLE_FILE_SIZE
 from icc_store.model.closure import closure_is_stored
 from icc_store.model.content import whole_content
 from icc_store.model.content_writer import store_stream
@@ -43,8 +43,6 @@ from icc_store.operations.tar_import_content import MemberContent
 from icc_store.version import VERSION
 
 _TRIES = 5
-_LONGEST_NAME = 1024
-"""Bytes. No Linux file system has names of more than 255 characters."""
 
 
 @dataclass(frozen=True)
@@ -322,7 +320,7 @@ def _stored_path(name: bytes) -> bytes:
     names = [part for part in parts(name) if part not in (b"", b".")]
     if b".." in names:
         raise ValueError(f"{shown(name)} leads out of the archive")
-    if not name or max(map(len, names), default=0) > _LONGEST_NAME:
+    if not name or max(map(len, names), default=0) > MAX_IMPORTED_NAME:
         raise ValueError(f"{shown(name) or 'an empty name'} is not a name that a file can have")
     return b"/".join(names)
 

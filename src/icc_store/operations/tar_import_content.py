@@ -8,10 +8,7 @@ from typing import Any
 from icc_store.codec.chunking import Stream
 from icc_store.codec.tar_member import Member
 from icc_store.codec.tar_reader import TarReader
-from icc_store.limits import GIB
-
-_LONGEST_HASHED_HOLE = 64 * GIB
-"""Only a digest makes anybody read a hole; a minute of hashing zeros is enough."""
+from icc_store.limits import MAX_HASHED_HOLE
 
 
 class MemberContent:
@@ -53,7 +50,7 @@ class MemberContent:
 
 
 def _update_with_zeros(update: Callable[[bytes], object], length: int) -> None:
-    if length > _LONGEST_HASHED_HOLE:
+    if length > MAX_HASHED_HOLE:
         raise ValueError("the digest of a file with so large a hole cannot be checked")
     zeros = bytes(1 << 20)
     while length > 0:

@@ -14,14 +14,9 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import TypeVar
 
-from icc_store.limits import MIB
-
-MAX_TEXT_SIZE = 8 * MIB
-"""Larger files are not compared line by line."""
+from icc_store.limits import MAX_COMPARISONS
 
 _CONTEXT = 3
-_MAX_COMPARISONS = 4_000_000
-"""Lines of one gap times lines of the other: half a second of difflib. Larger gaps are shown as replaced."""
 
 _BINARY_PROBE = 8192
 
@@ -181,7 +176,7 @@ def _gap(
     while i2 - end > i1 and j2 - end > j1 and before[i2 - end - 1] == after[j2 - end - 1]:
         end += 1
     left, right = before[i1 : i2 - end], after[j1 : j2 - end]
-    if left and right and len(left) * len(right) <= _MAX_COMPARISONS:
+    if left and right and len(left) * len(right) <= MAX_COMPARISONS:
         for i, j, length in SequenceMatcher(None, left, right, autojunk=False).get_matching_blocks():
             if length:
                 yield i1 + i, j1 + j, length

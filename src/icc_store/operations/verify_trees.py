@@ -14,7 +14,7 @@ from itertools import pairwise
 from icc_store.errors import BlockDamaged, IccStoreError
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
-from icc_store.limits import MAX_PATHS, MAX_TREE_DEPTH, MAX_TREE_LEVELS
+from icc_store.limits import MAX_CONCERNED, MAX_PATHS, MAX_TREE_DEPTH, MAX_TREE_LEVELS
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
 from icc_store.model.neighbours import NeighbourReader
@@ -25,9 +25,6 @@ from icc_store.model.tree import TreePart, parse_tree
 from icc_store.monitor import Monitor
 from icc_store.objects.index import is_base_row
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
-
-_MAX_CONCERNED = 100_000
-"""Files that are looked up to be named or counted; beyond, it is enough to know that it is very many."""
 
 _NAMED = 3
 """Files that the mark on a damaged snapshot names; `verify` names more of them."""
@@ -287,7 +284,7 @@ class TreeCheck:
         shape = self._trees.get(tree, _UNREADABLE)
         here = path.count(b"/") + 1 if path else 0
         too_deep = here + shape.depth > MAX_TREE_DEPTH
-        if not (shape.wrong or too_deep) or self._concerned > _MAX_CONCERNED:
+        if not (shape.wrong or too_deep) or self._concerned > MAX_CONCERNED:
             return
         draft = self._wrong.get(tree[:KEY_SIZE])
         if draft is not None:

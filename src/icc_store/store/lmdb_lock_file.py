@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from icc_store.limits import MAX_READERS
+
 LOCK_NAME = "lock.mdb"
-MAX_READERS = 512
 _HEAD_SIZE = 192
 _READER_SIZE = 64
 _SIZE = _HEAD_SIZE + (MAX_READERS - 1) * _READER_SIZE

@@ -21,7 +21,7 @@ import lmdb
 
 from icc_store.errors import DamageError
 from icc_store.ids import ID_SIZE, ObjectId
-from icc_store.limits import BATCH_BYTES, MAP_SIZE_FLOOR, MAX_BLOCK_NUMBER
+from icc_store.limits import BATCH_BYTES, MAP_SIZE_FLOOR, MAX_BLOCK_NUMBER, MAX_TABLES
 from icc_store.store.head import Head, read_head, write_head
 from icc_store.store.lmdb_failures import meaning
 from icc_store.store.lmdb_store import DATA_NAME, HEAD_NAME
@@ -30,7 +30,6 @@ from icc_store.store.protocol import Table
 from icc_store.store.sacrifice import Give, Sacrifice, Work
 
 _NUMBER = struct.Struct(">Q")
-_MAX_TABLES = 16
 _TOO_LONG = 4
 """A file that says it is more than so many times as long as it is has a damaged length, and was not cut off."""
 
@@ -94,7 +93,7 @@ def rescue(source: Path, target: Path, repository: bytes) -> Rescued:
     except (lmdb.Error, OSError) as error:
         raise DamageError(f"nothing can be read of {file}: {error}", hint=_INSTEAD) from error
     try:
-        with lmdb.open(os.fspath(target), map_size=_map_size(file), max_dbs=_MAX_TABLES, mode=0o600) as new:
+        with lmdb.open(os.fspath(target), map_size=_map_size(file), max_dbs=MAX_TABLES, mode=0o600) as new:
             head = _copy(source, new, found, repository)
     except lmdb.Error as error:
         raise meaning(error, target / DATA_NAME) from error
@@ -111,13 +110,13 @@ def _opened(source: Path) -> Iterator[lmdb.Environment]:
     """The damaged environment, for reading, in the process that calls this."""
     size = _map_size(source / DATA_NAME)
     with lmdb.open(
-        os.fspath(source), map_size=size, max_dbs=_MAX_TABLES, readonly=True, lock=False, create=False
+        os.fspath(source), map_size=size, max_dbs=MAX_TABLES, readonly=True, lock=False, create=False
     ) as env:
         yield env
 
 
 def _restore_length(file: Path, found: Rescued) -> None:
-    with lmdb.open(os.fspath(file.parent), readonly=True, lock=False, max_dbs=_MAX_TABLES, create=False) as env:
+    with lmdb.open(os.fspath(file.parent), readonly=True, lock=False, max_dbs=MAX_TABLES, create=False) as env:
         needed = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
     size = file.stat().st_size
     if size < needed:

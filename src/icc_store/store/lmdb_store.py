@@ -19,10 +19,10 @@ from typing import Any
 import lmdb
 
 from icc_store.errors import BlockDamaged, DamageError, DiskFull, IccStoreError, RepositoryRolledBack
-from icc_store.limits import BATCH_BYTES, MAP_SIZE, MAP_SIZE_FLOOR, SMALL_BLOCK_SIZE
+from icc_store.limits import BATCH_BYTES, MAP_SIZE, MAP_SIZE_FLOOR, MAX_READERS, MAX_TABLES, SMALL_BLOCK_SIZE
 from icc_store.store.head import Head, fsync_path, read_head, write_head
 from icc_store.store.lmdb_failures import MIN_ROOM, meaning, not_writable, room_left
-from icc_store.store.lmdb_lock_file import MAX_READERS, reserve_lock_file
+from icc_store.store.lmdb_lock_file import reserve_lock_file
 from icc_store.store.lmdb_transaction import (
     BLOCKS,
     COMMIT_KEY,
@@ -44,7 +44,6 @@ WRITERS_NAME = "writers"
 COMPACT_NAME = "compact.tmp"
 
 _META_PAGES = 2
-_MAX_TABLES = 16
 _NEEDED = frozenset((Table.META, Table.SNAPSHOTS, Table.ANNOTATIONS, Table.COPIES))
 """Tables that every repository has. One that is missing was lost; to make it anew would hide that."""
 
@@ -221,7 +220,7 @@ class LmdbStore:
         LMDB's own compacting copy crashes on a table of many rows under one key (py-lmdb 3.0.0, LMDB 0.9.36).
         """
         plain = [BLOCKS, *(name.value.encode() for name in Table)]
-        with lmdb.open(os.fspath(folder), map_size=MAP_SIZE_FLOOR, max_dbs=_MAX_TABLES, mode=0o600) as copy:
+        with lmdb.open(os.fspath(folder), map_size=MAP_SIZE_FLOOR, max_dbs=MAX_TABLES, mode=0o600) as copy:
             copy.set_mapsize(self._env.info()["map_size"])
             with self._begin(write=False) as seen:
                 for name in plain:
@@ -241,7 +240,7 @@ class LmdbStore:
                 return lmdb.open(
                     os.fspath(self.path),
                     map_size=size,
-                    max_dbs=_MAX_TABLES,
+                    max_dbs=MAX_TABLES,
                     max_readers=MAX_READERS,
                     mode=0o600,
                     meminit=False,

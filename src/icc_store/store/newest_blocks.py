@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
+from icc_store.limits import MAX_SEARCHED_TIMES
 from icc_store.store.head import fsync_path
 from icc_store.store.locks import FileLock
 
@@ -30,8 +31,6 @@ _MARK = b"ICCN"
 _RECORD = struct.Struct("<4sIQ")
 _HEAD_SIZE = _RECORD.size + CHECKSUM_SIZE
 
-_MOST_TRIED = 8
-"""So many times the size of the file may be read in search of records behind a damaged one: marks can be anywhere."""
 
 Numbered = tuple[int, bytes]
 
@@ -238,7 +237,7 @@ def _record(number: int, data: bytes) -> bytes:
 
 def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place]]:
     """Numbers and places of what is whole before that offset."""
-    left = _MOST_TRIED * end
+    left = MAX_SEARCHED_TIMES * end
     at = data.find(_MARK, _START, end)
     while at >= 0 and left >= 0:
         body = at + _HEAD_SIZE

@@ -16,7 +16,7 @@ from icc_store.entities.backup_claims import NO_CLAIMS, Claims, read_claims
 from icc_store.entities.checksums import MANIFEST_NAME, NOT_LISTED, SUMS_NAME, integrity_hash, parse_sums
 from icc_store.entities.profiles import BY_NAME, GENERIC
 from icc_store.errors import PathNotInSnapshot, UsageError
-from icc_store.limits import MIB
+from icc_store.limits import MAX_LISTING_FILE, MAX_MANIFEST_FILE
 from icc_store.model.paths import join
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -26,10 +26,6 @@ from icc_store.operations.memory.manifest import is_complete, keep_notes, notes_
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.survey import read_facts, survey
 from icc_store.operations.resolve import check_name
-
-_MAX_MANIFEST_SIZE = 64 * MIB
-_MAX_LISTING_SIZE = 256 * MIB
-"""Bytes read into memory: a listing of two million files."""
 
 TOO_LARGE = b"\0"
 """Stands for a file that is not looked at; it is neither a listing nor JSON."""
@@ -82,13 +78,13 @@ def papers_of(read: Callable[[bytes, int], bytes | None]) -> Papers:
     is larger than the limit.
     """
     own, warnings = [], []
-    claims, listing = NO_CLAIMS, read(SUMS_NAME, _MAX_LISTING_SIZE)
+    claims, listing = NO_CLAIMS, read(SUMS_NAME, MAX_LISTING_FILE)
     if listing is not None and _is_listing(listing):
         own.append(SUMS_NAME)
     elif listing is not None:
         warnings.append((SUMS_NAME, "it is no listing of sha256sum, and is kept as a file of the memory"))
         listing = None
-    manifest = read(MANIFEST_NAME, _MAX_MANIFEST_SIZE)
+    manifest = read(MANIFEST_NAME, MAX_MANIFEST_FILE)
     said = read_claims(manifest) if manifest is not None else None
     if said is not None:
         own.append(MANIFEST_NAME)
