@@ -22,6 +22,8 @@ from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_
 
 UNDELETE_HOURS = 24
 _HOUR_NS = 3_600_000_000_000
+_SHOWN = 10
+"""Numbers of blocks in a message."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,17 @@ class GcResult:
     reusable: int
     """Bytes of the database file that new snapshots can fill."""
     dry_run: bool
+    unreadable: tuple[int, ...] = ()
+    """Damaged blocks that nothing needs. They stay, and with them the bytes of what was removed."""
+
+    def raise_for_damage(self) -> None:
+        """Raise DamageError when there are such blocks: all else is done by then."""
+        if self.unreadable:
+            numbers = ", ".join(map(str, self.unreadable[:_SHOWN])) + (", ..." if self.unreadable[_SHOWN:] else "")
+            raise DamageError(
+                f"damaged blocks that nothing needs were left: {numbers}; all else was done",
+                hint="run `icc-store verify`, which looks for more damage and clears them away",
+            )
 
 
 def collect(
@@ -62,7 +75,8 @@ def collect(
 ) -> GcResult:
     """Apply retention, remove what is due, free what nothing needs.
 
-    Raises DamageError before anything is removed when something that is needed is missing.
+    Raises DamageError before anything is removed when something that is needed is missing or damaged. Damaged blocks
+    that nothing needs are left, and named in the result.
     """
     now = clock.now_ns()
     policy = options.policy or default_policy()
@@ -81,7 +95,13 @@ def collect(
         task.spare_all_but(removed)
         counters = task.sweep.run()
     return GcResult(
-        decisions, tuple(removed), tuple(waiting), counters, repository.store.reusable_bytes(), options.dry_run
+        decisions,
+        tuple(removed),
+        tuple(waiting),
+        counters,
+        repository.store.reusable_bytes(),
+        options.dry_run,
+        tuple(sorted(task.sweep.unreadable.numbers)),
     )
 
 

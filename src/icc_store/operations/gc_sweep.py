@@ -16,18 +16,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 from icc_store.errors import DamageError
 from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
-from icc_store.limits import BATCH_BYTES, DEFAULT_LEVEL
+from icc_store.limits import BATCH_BYTES
 from icc_store.model.maintenance import WriteTransaction, bump_epoch, drop_seen, gc_epoch, snapshot_ids, stale_seen
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import RAW, ZSTD, Block, Frame, encode_block
-from icc_store.objects.encoder import Group, encode_frame, pack_blocks
+from icc_store.objects.encoder import pack_blocks
 from icc_store.objects.index import as_base_row, is_base_row, pack_row, rows_into
+from icc_store.operations.gc_damage import UnreadableBlocks
 from icc_store.operations.gc_mark import Marks, frame_bits
+from icc_store.operations.gc_rewrite import bytes_alive, reencoded
 
 _REWRITE_BELOW = 0.5
 """A block is rewritten when less than this share of its stored bytes is needed."""
@@ -83,6 +84,7 @@ class Sweep:
         self, repository: Repository, marks: Marks, refresh: Callable[[], list[ObjectId]], monitor: Monitor
     ) -> None:
         """`refresh` marks what has come up since it was last called, and says which snapshots it looked at."""
+        self.unreadable = UnreadableBlocks(repository)
         self._repository = repository
         self._objects = repository.objects
         self._marks = marks
@@ -176,6 +178,7 @@ class Sweep:
                 self._without_parents[number] = ((needed, base_only), _NOTHING)
             gone += rows
             only_bases += bases
+        gone += self.unreadable.rows()
         stale = stale_seen(self._objects.transaction, self._marks.is_live)
         if not gone and not only_bases and not stale:
             return True
@@ -201,7 +204,7 @@ class Sweep:
             if number in settled and settled[number][0] == self._needed(number):
                 yield number, None
                 continue
-            block = self._objects.block(number)
+            block = self.unreadable.read(number, needed=any(self._needed(number)))
             if block is not None and not (block.frames and block.frames[0].kind in RECORD_KINDS):
                 yield number, block
 
@@ -248,7 +251,7 @@ class Sweep:
         if needed == everything and not base_only:
             self._unchanged[number] = ((needed, base_only), _NOTHING)
             return 0
-        alive = sum(_alive(block, at, needed) for at in range(len(block.frames)))
+        alive = sum(bytes_alive(block, at, needed) for at in range(len(block.frames)))
         removed = objects - needed.bit_count()
         if alive >= _REWRITE_BELOW * stored:
             kept = SweepCounters(objects_removed=removed, bytes_dead_kept=int(stored - alive))
@@ -284,7 +287,7 @@ class Sweep:
                 continue
             plain = self._objects.frame_plain(number, block, frame_number)
             prefix = b"".join(self._objects.base(key, frame.depth) for key in frame.bases)
-            yield _reencode(frame, kept, plain, prefix), flags
+            yield reencoded(frame, kept, plain, prefix), flags
 
     def _sweep_batch(self, start: int, end: int, *, alone: bool) -> tuple[_Batch | None, bool]:
         """Plan the next batch and carry it out. False when it must be planned anew, because something changed."""
@@ -375,25 +378,3 @@ def _replace_rows(txn: WriteTransaction, gone: list[bytes], only_bases: list[byt
     txn.delete_rows(sorted(gone))
     txn.delete_rows(sorted(only_bases))
     txn.insert_rows(sorted(as_base_row(row) for row in only_bases))
-
-
-def _alive(block: Block, number: int, needed: int) -> float:
-    """About how many stored bytes of a frame are needed: its share by plain bytes."""
-    frame, first = block.frames[number], block.firsts[number]
-    kept = sum(length for at, length in enumerate(frame.lengths) if needed >> (first + at) & 1)
-    return len(frame.stored) * kept / max(frame.plain_size, 1)
-
-
-def _reencode(frame: Frame, kept: list[int], plain: bytes, base_data: bytes) -> Frame:
-    """A frame with some of the objects of another, against the same bases."""
-    starts = [0, *accumulate(frame.lengths)]
-    group = Group(
-        frame.kind,
-        tuple(frame.ids[at] for at in kept),
-        tuple(plain[starts[at] : starts[at + 1]] for at in kept),
-        frame.bases,
-        base_data,
-        frame.depth,
-        frame.cost,
-    )
-    return encode_frame(group, DEFAULT_LEVEL)

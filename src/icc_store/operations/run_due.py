@@ -167,6 +167,7 @@ class _Keeper:
         def work() -> str:
             options = GcOptions(_FORGET_NOTHING)
             result = collect(self._repository, options=options, monitor=self._monitor, clock=self._clock)
+            result.raise_for_damage()
             return f"{_count(result.removed, 'snapshot')} removed"
 
         return self._try(Chore.GC, "", reason, work, tried="")

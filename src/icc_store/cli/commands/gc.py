@@ -27,6 +27,7 @@ DOCUMENT = {
     "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
     "reusable": "bytes of the database file that new snapshots can fill",
     "optimized": "objects, bytes_before, bytes_after and complete of what `optimize` did; null when it was not due",
+    "unreadable": "numbers of damaged blocks that nothing needs; they are left, and the exit code is 6",
     "given_back": "bytes given back to the disk by --compact or --purge",
 }
 _COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
@@ -114,6 +115,7 @@ def command(context: Context, /, **given: Any) -> None:
         yield from _lines(result, given_back, compact=compact)
 
     context.output.emit("gc", _document(result, optimized, given_back), lines)
+    result.raise_for_damage()
 
 
 def _optimize(context: Context, repository: Repository) -> OptimizeResult | None:
@@ -145,6 +147,7 @@ def _document(result: GcResult, optimized: OptimizeResult | None, given_back: in
         "optimized": None
         if optimized is None
         else {name: getattr(optimized, name) for name in ("objects", "bytes_before", "bytes_after", "complete")},
+        "unreadable": list(result.unreadable),
         "given_back": given_back,
     }
 
