@@ -8,11 +8,12 @@ import pytest
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError
+from icc_store.ids import Kind
 from icc_store.model.record import pack_record
 from icc_store.model.repository import Repository
 from icc_store.model.walk import root_of
-from icc_store.operations.verify import Severity, VerifyResult, verify
-from tests.support.forged import DIRECTORY, LINK, Forge, wire
+from icc_store.operations.verify import Severity, VerifyOptions, VerifyResult, verify
+from tests.support.forged import DIRECTORY, LINK, Forge, content_list, wire
 
 
 def damage(result: VerifyResult) -> list[str]:
@@ -45,3 +46,22 @@ def test_a_record_that_cannot_be_understood(repository: Repository) -> None:
     sound = repository.snapshots()[0].record
     forge.record(pack(unpack(pack_record(sound)) | {1: 2, 2: "noon"}), 2)
     assert any("nor can its second copy" in what for what in damage(verify(repository)))
+
+
+@pytest.mark.parametrize("data", [b"\xc1", pack([1]), pack({b"a": 1}), pack({b"a\0b": b""})])
+def test_attributes_that_cannot_be_understood(repository: Repository, data: bytes) -> None:
+    """A set of attributes is taken apart, however verify is asked to look: without it no file has what it needs."""
+    forge = Forge(repository)
+    forge.snapshot(forge.tree(wire(b"f", key13=forge.put(Kind.XATTRS, data))))
+    for options in (VerifyOptions(mend=False), VerifyOptions(structure=True, mend=False)):
+        assert any("cannot be understood" in what for what in damage(verify(repository, options=options)))
+
+
+def test_a_chunk_of_another_length(repository: Repository) -> None:
+    """Where the contents of one snapshot are read, each chunk must be as long as the list says."""
+    forge = Forge(repository)
+    chunk = forge.put(Kind.CHUNK, b"12345")
+    listed = forge.put(Kind.LIST, content_list(0, [chunk], [6]))
+    forge.snapshot(forge.tree(wire(b"f", key5=6, key8=listed)))
+    found = verify(repository, repository.snapshots()[0])
+    assert any("not what the lists or chunks in it say" in what for what in damage(found))

@@ -16,9 +16,14 @@ def attributes_of(objects: Objects, entry: Entry) -> dict[bytes, bytes]:
     if entry.xattrs_id is None:
         return entry.xattrs or _NONE
     try:
-        found = unpack(objects.get(entry.xattrs_id, Kind.XATTRS))
-        if not are_attributes(found):
-            raise ValueError("they are no map of names to bytes")
+        return parse_attributes(objects.get(entry.xattrs_id, Kind.XATTRS))
     except ValueError as error:
         raise BlockDamaged(f"the extended attributes of {entry.name!r} cannot be understood: {error}") from error
+
+
+def parse_attributes(data: bytes) -> dict[bytes, bytes]:
+    """The attributes in an object. Raises ValueError."""
+    found = unpack(data)
+    if not are_attributes(found):
+        raise ValueError("they are no map of names to bytes")
     return dict(found)

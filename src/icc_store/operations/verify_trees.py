@@ -15,6 +15,7 @@ from icc_store.errors import BlockDamaged, IccStoreError
 from icc_store.fs.nesting import Nested, run_nested
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import MAX_CONCERNED, MAX_PATHS, MAX_TREE_DEPTH, MAX_TREE_LEVELS
+from icc_store.model.attributes import parse_attributes
 from icc_store.model.content import HOLE, parse_list
 from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
 from icc_store.model.neighbours import NeighbourReader
@@ -199,16 +200,27 @@ class TreeCheck:
         """
         key = identity[:KEY_SIZE]
         self.references += 1
-        if kind == Kind.LIST or self._read_content:
+        if kind in (Kind.LIST, Kind.XATTRS) or self._read_content:
             if key not in self._checked:
                 self._checked.add(key)
                 data = self._get(kind, identity)
-                if data is not None and kind == Kind.LIST:
-                    self._list(identity, data, level)
+                if data is not None:
+                    self._look_into(kind, identity, data, level)
             return key in self._wrong
         if key not in self._wrong and not self._is_indexed(key):
             self._note(kind, identity, "missing from the index")
         return key in self._wrong
+
+    def _look_into(self, kind: Kind, identity: ObjectId, data: bytes, level: int | None) -> None:
+        if kind == Kind.LIST:
+            self._list(identity, data, level)
+        elif kind == Kind.CHUNK:
+            self._lists[identity[:KEY_SIZE]] = (-1, len(data))
+        else:
+            try:
+                parse_attributes(data)
+            except ValueError as error:
+                self._note(kind, identity, f"cannot be understood: {error}")
 
     def _list(self, identity: ObjectId, data: bytes, level: int | None) -> None:
         """Look at what a content list holds; when any of it is wrong, so is the list."""
@@ -229,8 +241,8 @@ class TreeCheck:
             below = child[:KEY_SIZE]
             if self._content(kind, child, level=part.level - 1):
                 self._wrong.setdefault(key, self._wrong[below])
-            elif kind == Kind.LIST and self._lists[below] != (part.level - 1, length):
-                self._note(Kind.LIST, identity, "not what the lists in it say")
+            elif self._lists.get(below, (part.level - 1, length)) != (part.level - 1, length):
+                self._note(Kind.LIST, identity, "not what the lists or chunks in it say")
 
     def _is_indexed(self, key: bytes) -> bool:
         try:
