@@ -134,8 +134,8 @@ def test_children_end_with_what_the_parent_was_doing(tmp_path: Path) -> None:
 
     def tidy(jobs: Iterator[Job], tell: Tell) -> None:
         for job in jobs:
-            (tmp_path / job.what).touch()
             try:
+                (tmp_path / job.what).touch()
                 tell("begun")
                 time.sleep(600)
             finally:
