@@ -155,7 +155,8 @@ class _Check:
         end = self._end()
         following = None
         if snapshot is not None:
-            self._follow({snapshot.id: snapshot.record}, removals, read_content=True)
+            understood = {one: record for one, record in self.records.snapshots.items() if one == snapshot.id}
+            self._follow(understood, removals, read_content=True)
         elif options.structure:
             self._check_rows(end)
             self._follow(self.records.snapshots, removals)
