@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import lmdb
@@ -13,21 +11,15 @@ import pytest
 
 from icc_store.clock import FixedClock
 from icc_store.errors import DamageError
-from icc_store.model.record import Snapshot, Subject
-from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.opening import create_repository, open_for_repair, open_repository
-from icc_store.operations.forget import forget
 from icc_store.operations.repair import RepairResult, rebuild
 from icc_store.operations.verify import verify
 from icc_store.store.protocol import Table
 from tests.support import damage
-from tests.support.live import clean, contents, fill, snap
+from tests.support.live import contents, fill, snap
 from tests.support.program import Program
-from tests.support.shelf import noise, words
-
-Versions = list[tuple[Snapshot, dict[str, bytes]]]
-FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(60)} | {"large": noise(1, 3_000_000)}
+from tests.support.versions import FILES, Versions, make_versions, opened
 
 
 @pytest.fixture
@@ -36,31 +28,10 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "repository"
 
 
-@contextmanager
-def opened(path: Path, clock: FixedClock) -> Iterator[Repository]:
-    with open_repository(path, clock=clock) as repository:
-        yield repository
-
-
 @pytest.fixture
 def versions(path: Path, tmp_path: Path, clock: FixedClock) -> Versions:
-    """Snapshots of a tree that changes, one of them removed by gc, which leaves objects that only deltas need."""
-    kept: Versions = []
-    with opened(path, clock) as repository:
-        files = dict(FILES)
-        for version in range(5):
-            files |= {f"d0/{number:03}": files[f"d0/{number:03}"] + b"%d" % version for number in range(0, 30, 3)}
-            files[f"new {version}"] = words(900 + version, 3000)
-            fill(tmp_path / "source", files)
-            clock.sleep(60)
-            kept.append((snap(repository, tmp_path / "source"), dict(files)))
-        first, second = kept[0][0], kept[1][0]
-        repository.annotate_all([(second.id, Subject.TAG, "good"), (second.id, Subject.PIN, True)])
-        forget(repository, [first.id])
-        clean(repository)
-        del kept[0]
-        assert first.id not in {one.id for one in repository.snapshots(forgotten=True)}
-    return kept
+    """Four snapshots, after one that was removed."""
+    return make_versions(path, tmp_path / "source", clock, count=4)
 
 
 def repaired(path: Path, clock: FixedClock, *, keep: bool = True) -> RepairResult:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from icc_store.clock import FixedClock
 from icc_store.errors import DamageError, RepositoryNotFound, UsageError
-from icc_store.model.record import Snapshot, Subject
-from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.opening import create_repository, open_for_salvage, open_repository
 from icc_store.operations.forget import forget
@@ -22,9 +18,8 @@ from tests.support import damage
 from tests.support.live import clean, contents, fill, snap
 from tests.support.program import Program
 from tests.support.shelf import noise, words
+from tests.support.versions import FILES, Versions, make_versions, opened
 
-Versions = list[tuple[Snapshot, dict[str, bytes]]]
-FILES = {f"d{number % 3}/{number:03}": words(number, 4000) for number in range(40)} | {"large": noise(1, 3_000_000)}
 PAGE = 4096
 
 
@@ -34,31 +29,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "damaged"
 
 
-@contextmanager
-def opened(path: Path, clock: FixedClock) -> Iterator[Repository]:
-    with open_repository(path, clock=clock) as repository:
-        yield repository
-
-
 @pytest.fixture
 def versions(path: Path, tmp_path: Path, clock: FixedClock) -> Versions:
-    """Three snapshots of a tree that changes: one tagged, one forgotten; before them one that gc has removed."""
-    kept: Versions = []
+    """Three snapshots, the second of them forgotten, after one that was removed."""
+    made = make_versions(path, tmp_path / "source", clock, count=3)
     with opened(path, clock) as repository:
-        files = dict(FILES)
-        for version in range(4):
-            files |= {f"d0/{number:03}": files[f"d0/{number:03}"] + b"%d" % version for number in range(0, 30, 3)}
-            files[f"new {version}"] = words(900 + version, 3000)
-            fill(tmp_path / "source", files)
-            clock.sleep(60)
-            kept.append((snap(repository, tmp_path / "source"), dict(files)))
-        first, second, third = (snapshot for snapshot, _ in kept[:3])
-        repository.annotate_all([(second.id, Subject.TAG, "good"), (second.id, Subject.PIN, True)])
-        forget(repository, [first.id])
-        clean(repository)
-        forget(repository, [third.id])
-        del kept[0]
-    return kept
+        forget(repository, [made[1][0].id])
+    return made
 
 
 def salvaged(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.errors import DamageError
 from icc_store.ids import RECORD_KINDS, Kind, ObjectId
-from icc_store.model.maintenance import WriteTransaction
 from icc_store.model.repository import Repository
 from icc_store.objects.block import Block
 from icc_store.objects.index import Location, as_base_row, rows_into
 from icc_store.operations.salvage_reach import ReachOfCopies
+
+_BLOCKS_AT_ONCE = 512
+"""Blocks in one transaction, each of which waits for the disk."""
 
 
 @dataclass
@@ -45,8 +48,8 @@ class Unneeded:
         last = self._repository.objects.transaction.last_block()
         for number in range(1, last + 1):
             self._count(number)
-        for number in range(1, last + 1):
-            self._remove(number)
+        for start in range(1, last + 1, _BLOCKS_AT_ONCE):
+            self._remove(range(start, min(start + _BLOCKS_AT_ONCE, last + 1)))
         self._repository.objects.forget()
 
     def _count(self, number: int) -> None:
@@ -77,27 +80,30 @@ class Unneeded:
             file.write(data)
         self.orphans.written += 1
 
-    def _remove(self, number: int) -> None:
-        block = self._block(number)
-        if block is None:
+    def _remove(self, numbers: Iterable[int]) -> None:
+        """Remove what is not needed from these blocks, and those of which nothing is."""
+        gone: list[bytes] = []
+        marked: list[bytes] = []
+        useless = []
+        for number in numbers:
+            block = self._block(number)
+            live, bases = self._reach.live(number), self._reach.bases(number)
+            if block is None or live == (1 << len(block.ids)) - 1:
+                continue
+            index = self._repository.objects.transaction
+            gone += rows_into(index, number, block.ids, ~(live | bases))
+            marked += rows_into(index, number, block.ids, bases)
+            if not live | bases:
+                useless.append(number)
+        if not (gone or marked or useless):
             return
-        everything = (1 << len(block.ids)) - 1
-        live, bases = self._reach.live(number), self._reach.bases(number)
-        if live == everything:
-            return
-        index = self._repository.objects.transaction
-        gone = rows_into(index, number, block.ids, everything & ~(live | bases))
-        marked = rows_into(index, number, block.ids, bases)
         with self._repository.store.write() as txn:
             txn.delete_rows(sorted(gone + marked))
             txn.insert_rows(sorted(map(as_base_row, marked)))
-            if not live | bases:
-                self._drop(txn, number)
+            for number in useless:
+                txn.delete_block(number)
+        self.removed_blocks += len(useless)
         self._repository.objects.renew()
-
-    def _drop(self, txn: WriteTransaction, number: int) -> None:
-        txn.delete_block(number)
-        self.removed_blocks += 1
 
     def _block(self, number: int) -> Block | None:
         """A block of content."""
