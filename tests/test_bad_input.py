@@ -166,7 +166,7 @@ def test_a_header_that_is_damaged(program: Program) -> None:
     """A header that is not what its checksum says is damage, and the message names the file."""
     file = program.repository / "repository.json"
     file.write_text(file.read_text().replace('"version": 1', '"version": 0'))
-    refused(program("list"), 6, "repository.json is damaged", "copy")
+    refused(program("list"), 6, "repository.json is damaged", "repair")
     file.write_bytes(b"")
     refused(program("list"), 6, "repository.json is damaged")
 

@@ -34,7 +34,7 @@ from icc_store.model.header import (
     read_header,
     write_header,
 )
-from icc_store.model.parity import is_behind, parity_folder, second_copies
+from icc_store.model.parity import PARITY_NAME, is_behind, make_parity, parity_folder, remove_parity, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
@@ -54,16 +54,17 @@ DAMAGED_NAME = "damaged.mdb"
 DUE_LOCK = "due.lock"
 
 _FILES_OF_UNFINISHED = frozenset((DATA_NAME, HEAD_NAME, "lock.mdb", WRITE_LOCK))
-_OF_UNFINISHED = _FILES_OF_UNFINISHED | {USE_LOCK, WRITERS_NAME, COMPACT_NAME, UNFINISHED_NAME}
+_OF_UNFINISHED = _FILES_OF_UNFINISHED | {USE_LOCK, WRITERS_NAME, COMPACT_NAME, PARITY_NAME, UNFINISHED_NAME}
 """All that is in a directory where a repository is being made."""
 
 
-def create_repository(path: Path) -> None:
+def create_repository(path: Path, *, permille: int | None = None) -> None:
     """Make a repository in a missing or empty directory, or in one where that was begun and cut short.
 
+    `permille` is the share of damage, in thousandths, that it keeps parity for, if any.
     Raises RepositoryExists, NotARepository (something else is there), NetworkFileSystem, BusyError.
     """
-    if not _create(path, new_header()):
+    if not _create(path, new_header(), permille):
         raise RepositoryExists(f"{path} is a repository already", hint="use it, or choose another directory")
 
 
@@ -75,11 +76,13 @@ def create_copy(path: Path, original: Header) -> None:
     _create(path, original.copy_of())
 
 
-def _create(path: Path, header: Header) -> bool:
+def _create(path: Path, header: Header, permille: int | None = None) -> bool:
     """Make a repository, unless there is one."""
     if not _is_free(path):
         return False
-    with _making(path, header) as store:
+    with _making(path, header.with_parity(wanted=permille is not None)) as store:
+        if store is not None and permille is not None:
+            make_parity(path, header, permille)
         return store is not None
 
 
@@ -134,6 +137,7 @@ def _remove_unfinished(path: Path) -> None:
     if (path / WRITERS_NAME).exists():
         (path / WRITERS_NAME).rmdir()
     shutil.rmtree(path / COMPACT_NAME, ignore_errors=True)
+    remove_parity(path)
     for name in sorted(_FILES_OF_UNFINISHED):
         (path / name).unlink(missing_ok=True)
 

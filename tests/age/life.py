@@ -1,7 +1,7 @@
 """A repository that grows old: months of a changing memory, with all that is done to it and all that goes wrong.
 
 Beside it stand plain copies of what every snapshot must hold. The seed decides everything but the instant at which a
-process is killed.
+process is killed; lives of odd seeds have parity.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from icc_store.operations.annotate import TagOptions, pin, tag
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
 from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
+from icc_store.operations.parity import turn_on
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.verify import VerifyOptions, verify
@@ -30,10 +31,12 @@ from tests.age.memory import Memory
 from tests.age.victim import interrupted
 from tests.support.damage import block_numbers, damage_block
 from tests.support.live import DAY, Contents, contents, new_clock, on_disk, snap
+from tests.support.mending import repaired, zero_pages
 
 HOUR = 3600.0
 HOUR_NS = 3_600_000_000_000
 ENTITIES = 25
+PERMILLE = 50
 
 ONE_THREAD = VerifyOptions(threads=1)
 
@@ -54,6 +57,10 @@ class Life:
         self.done: Counter[str] = Counter()
         self.memory.begin(ENTITIES)
         create_repository(self.path)
+        self.has_parity = bool(seed % 2)
+        if self.has_parity:
+            with self.open(exclusive=True) as repository:
+                turn_on(repository, PERMILLE)
         with self.open() as repository:
             create_copy(self.second, repository.header)
         self.snapshot()
@@ -83,7 +90,7 @@ class Life:
             self.annotate: 0.15,
             self.restore: 0.15,
             self.kill: 0.25,
-            self.damage: 0.05,
+            self.damage_pages if self.has_parity else self.damage: 0.05,
             self.copy: 0.12,
             self.gc: 0.2,
             self.compact: 0.05,
@@ -173,7 +180,7 @@ class Life:
 
     def kill(self) -> None:
         """A process is killed in the middle of its work; what it did is done whole or not at all."""
-        kind = self.chance.choice(("snapshot", "gc", "compact", "copy"))
+        kind = self.chance.choice(("snapshot", "gc", "compact", "copy", *(["parity"] if self.has_parity else [])))
         self.memory.day()
         due = self._due()
         with self.open(readonly=True) as repository:
@@ -226,6 +233,13 @@ class Life:
             result = verify(repository, options=ONE_THREAD)
             assert not result.findings, result.findings
         self.done["snapshots lost to damage"] += len(broken)
+
+    def damage_pages(self) -> None:
+        """Pages of the database rot, no more than parity is for; repair brings everything back."""
+        zero_pages(self.path / "data.mdb", PERMILLE / 1000, self.chance)
+        result = repaired(self.path, self.clock)
+        assert not result.parity.lost, result.parity
+        self.verify()
 
     def _is_whole(self, repository: Repository, snapshot: Snapshot) -> bool:
         try:

@@ -11,6 +11,7 @@ from icc_store.clock import FixedClock
 from icc_store.opening import open_repository
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.gc import GcOptions, collect
+from icc_store.operations.parity import renew
 from tests.support.labour import CONTEXT
 from tests.support.live import snap
 
@@ -40,6 +41,8 @@ def _work(pipe: Connection, kind: str, top: Path, now_ns: int) -> None:
             collect(repository, options=GcOptions(), clock=clock)
         elif kind == "compact":
             repository.compact()
+        elif kind == "parity":
+            renew(repository, everything=True)
         else:
             with open_repository(second, clock=clock) as target:
                 copy_repository(repository, target)

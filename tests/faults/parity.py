@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-from pathlib import Path
 
-from icc_store.opening import open_for_repair, open_repository
+from icc_store.opening import open_repository
 from icc_store.operations.parity import status
-from icc_store.operations.repair import rebuild
 from icc_store.operations.verify import verify
 from tests.faults import beginnings
 from tests.faults.stage import Stage
 from tests.support.live import contents
+from tests.support.mending import repaired, zero_pages
 
-_PAGE = 4096
 _DAMAGED = 0.04
 """Of the pages, where parity is for a twentieth."""
 
@@ -52,17 +49,8 @@ def large(stage: Stage) -> None:
 def damaged(stage: Stage) -> None:
     """Pages are zeroed, and the header is gone."""
     three(stage)
-    zero_pages(stage.repository / "data.mdb", random.Random(2))
+    zero_pages(stage.repository / "data.mdb", _DAMAGED, random.Random(2))
     (stage.repository / "repository.json").unlink()
-
-
-def zero_pages(file: Path, chance: random.Random) -> None:
-    """As many as may be, by chance."""
-    count = file.stat().st_size // _PAGE
-    descriptor = os.open(file, os.O_RDWR)
-    for number in chance.sample(range(count), int(count * _DAMAGED)):
-        os.pwrite(descriptor, bytes(_PAGE), number * _PAGE)
-    os.close(descriptor)
 
 
 def brings_everything_back(stage: Stage) -> None:
@@ -72,12 +60,9 @@ def brings_everything_back(stage: Stage) -> None:
         before = {one.id: contents(repository, one) for one in repository.snapshots(forgotten=True)}
     path = shutil.copytree(stage.repository, stage.top.with_name("damaged"))
     try:
-        zero_pages(path / "data.mdb", random.Random(len(before)))
-        with open_for_repair(path) as repairing:
-            rescued = repairing.rescued
-            result = rebuild(repairing.repository, rescued.listed_snapshots, rescued.listed_annotations, damaged=path)
-            assert not result.parity.lost, result.parity
-            repairing.take_place()
+        zero_pages(path / "data.mdb", _DAMAGED, random.Random(len(before)))
+        result = repaired(path)
+        assert not result.parity.lost, result.parity
         with open_repository(path, readonly=True) as repository:
             found = {one.id: contents(repository, one) for one in repository.snapshots(forgotten=True)}
         assert found == before, f"{found.keys()} came back, of {before.keys()}"

@@ -16,11 +16,11 @@ from icc_store.ids import Kind
 from icc_store.model.record import Snapshot, Subject
 from icc_store.objects.block import UID, decode_block
 from icc_store.objects.records import copies
-from icc_store.opening import create_repository, open_for_repair, open_repository
+from icc_store.opening import create_repository, open_repository
 from icc_store.operations.parity import renew, status, turn_on
-from icc_store.operations.repair import RepairResult, rebuild
 from icc_store.operations.verify import VerifyOptions, verify
 from tests.support.live import contents, fill, snap
+from tests.support.mending import repaired
 from tests.support.shelf import noise, words
 
 PAGE = 4096
@@ -68,6 +68,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, versions: Versions) -> Pa
         repository.annotate(versions[1][0].id, Subject.TAG, "good")
         renew(repository)
         files["d0/000"] += b"kept twice"
+        files["d1/new"] = noise(2, 200_000)
         fill(folder / "source", files)
         versions.append((snap(repository, folder / "source"), dict(files)))
         assert status(repository).copied
@@ -109,19 +110,6 @@ def overwritten(file: Path, at: int, data: bytes) -> None:
 def page_count(path: Path, files: int | None = None) -> int:
     """How many pages there are in the first of the files."""
     return sum(file.stat().st_size // PAGE for file in files_of(path)[:files])
-
-
-def repaired(path: Path) -> RepairResult:
-    """Repair, in place, and make parity anew, as the command does."""
-    with open_for_repair(path) as repairing:
-        rescued = repairing.rescued
-        result = rebuild(
-            repairing.repository, rescued.listed_snapshots, rescued.listed_annotations, damaged=repairing.path
-        )
-        repairing.take_place()
-    with open_repository(path) as repository:
-        renew(repository, after_repair=True)
-    return result
 
 
 def assert_all_is_back(path: Path, versions: Versions) -> None:
@@ -217,6 +205,24 @@ def test_all_blocks_of_one_kind(path: Path, versions: Versions, kind: Kind) -> N
     assert uids
     data = (path / "data.mdb").read_bytes()
     damage_pages(path, sorted({data.index(uid) // PAGE for uid in uids}), zeroed, random.Random(0))
+    repaired(path)
+    assert_all_is_back(path, versions)
+
+
+def test_both_copies_of_the_newest_blocks_may_be_damaged(path: Path, versions: Versions) -> None:
+    """Every second page of one and the pages between of the other: what is left of both is the whole."""
+    with open_repository(path, readonly=True) as repository, repository.store.read() as txn:
+        newest = repository.store.newest
+        assert newest is not None
+        numbers = newest.content().copies
+        blocks = [data for number, data in txn.blocks() if number in numbers and len(data) > 2 * PAGE]
+    assert blocks
+    for which, file in enumerate((path / "data.mdb", path / "parity" / "newest")):
+        whole = file.read_bytes()
+        for block in blocks:
+            at = whole.index(block)
+            for start in range(PAGE - 16 + which * PAGE, len(block) - PAGE, 2 * PAGE):
+                overwritten(file, at + start, bytes(PAGE))
     repaired(path)
     assert_all_is_back(path, versions)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from icc_store.store.lmdb_store import LmdbStore
 from icc_store.store.locks import FileLock
-from icc_store.store.newest_blocks import Changes, NewestBlocks, NewestState
+from icc_store.store.newest_blocks import Changes, NewestBlocks, NewestState, pieced_together
 from icc_store.store.noted_write import ever_removed
 
 REPOSITORY = bytes(range(16))
@@ -182,7 +183,23 @@ def test_removals_that_were_not_noted_show(store: LmdbStore, newest: NewestBlock
     assert state.gone == 1
 
 
-@pytest.mark.parametrize("length", [0, 40, 128, 140, 200])
+def test_two_damaged_copies_make_a_whole_one(newest: NewestBlocks) -> None:
+    """Each piece is known by itself, so it is enough that every piece is right in one of them."""
+    block = random.Random(1).randbytes(9000)
+    newest.note(Changes([(1, block)], {}, 0), nothing)
+    data = bytearray(newest.path.read_bytes())
+    at = data.find(block)
+    data[at + 4500 : at + 6000] = bytes(1500)
+    newest.path.write_bytes(data)
+    content = newest.content()
+    assert content.damaged
+    assert content.copies == {}
+    other = block[:8200] + bytes(800)
+    assert pieced_together([content.damaged_copies[1], other], content.checks[1]) == block
+    assert pieced_together([content.damaged_copies[1], bytes(9000)], content.checks[1]) is None
+
+
+@pytest.mark.parametrize("length", [0, 40, 128, 140, 210])
 def test_a_file_that_is_cut_off_gives_what_is_whole(newest: NewestBlocks, length: int) -> None:
     """Nothing is made up, wherever the file ends."""
     newest.note(Changes([(1, b"one" * 10), (2, b"two" * 100)], {}, 0), nothing)

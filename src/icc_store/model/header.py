@@ -135,13 +135,16 @@ def read_header(directory: Path) -> Header:
     try:
         data = read_plain(path, MAX_HEADER_FILE)
     except FileNotFoundError:
-        raise NotARepository(f"{directory} is not an icc-store repository: {HEADER_NAME} is missing") from None
+        raise NotARepository(
+            f"{directory} is not an icc-store repository: {HEADER_NAME} is missing",
+            hint="where there is a data.mdb, `icc-store repair` makes it anew",
+        ) from None
     return parse_header(data, path)
 
 
 def parse_header(data: bytes, path: Path) -> Header:
     """The header in the contents of the file at `path`. Raises as `read_header` does."""
-    damaged = BlockDamaged(f"{path} is damaged", hint="put it back from a copy of the repository")
+    damaged = BlockDamaged(f"{path} is damaged", hint="`icc-store repair` makes it anew")
     try:
         fields = json.loads(data)
         stored = bytes.fromhex(fields.pop("checksum"))

@@ -9,26 +9,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from icc_store.limits import MIB
 from icc_store.model.header import Header, read_header, write_header
 from icc_store.model.repository import Repository
 from icc_store.store.head import fsync_path
 from icc_store.store.lmdb_store import DATA_NAME
-from icc_store.store.newest_blocks import NewestBlocks, NewestContent, NewestState
+from icc_store.store.newest_blocks import NewestBlocks, NewestContent, NewestState, pieced_together
 from icc_store.store.noted_write import ever_removed
 
-__all__ = (
-    "NewestBlocks",
-    "NewestContent",
-    "NewestState",
-    "begin_parity",
-    "database_file",
-    "end_parity",
-    "ever_removed",
-    "parity_folder",
-    "second_copies",
-)
+__all__ = ("NewestBlocks", "NewestContent", "NewestState", "ever_removed", "pieced_together")
+"""What others than this module need of the store's."""
 
-_FOLDER = "parity"
+LEAST_ROOM = MIB
+"""Second copies may always take this much: making parity anew costs more than so many bytes."""
+
+PARITY_NAME = "parity"
 _NEWEST = "newest"
 _REMOVED_SHARE = 4
 """Parity is made anew when the removed blocks take a quarter of the room for new ones."""
@@ -36,7 +31,7 @@ _REMOVED_SHARE = 4
 
 def parity_folder(repository: Path) -> Path:
     """The directory of parity files in a repository's."""
-    return repository / _FOLDER
+    return repository / PARITY_NAME
 
 
 def is_behind(repository: Repository) -> bool:
@@ -74,25 +69,31 @@ def second_copies(path: Path, header: Header) -> NewestBlocks | None:
     return _newest(path, header) if header.has_parity else None
 
 
+def make_parity(path: Path, header: Header, permille: int) -> None:
+    """Make the files of a parity that covers nothing yet, where nobody else has the repository open."""
+    folder = parity_folder(path)
+    remove_parity(path)  # of an earlier time, whose end was cut short: nobody noted what was removed since
+    folder.mkdir(mode=0o700)
+    _newest(path, header).begin(NewestState(permille, covered=0, last=0, room=LEAST_ROOM), (), ())
+    fsync_path(path)
+
+
 def begin_parity(repository: Repository, permille: int) -> None:
     """Let the repository have parity from now on; all of it is still to be made. Nobody else may have it open."""
-    folder = parity_folder(repository.path)
-    _remove(folder)  # of an earlier time, whose end was cut short: nobody noted what was removed since
-    folder.mkdir(mode=0o700)
-    _newest(repository.path, repository.header).begin(NewestState(permille, covered=0, last=0, room=0), (), ())
-    fsync_path(repository.path)
+    make_parity(repository.path, repository.header, permille)
     write_header(repository.path, read_header(repository.path).with_parity(wanted=True))
 
 
 def end_parity(repository: Repository) -> None:
     """Let it have none any more. Nobody else may have it open."""
     write_header(repository.path, read_header(repository.path).with_parity(wanted=False))
-    _remove(parity_folder(repository.path))
+    remove_parity(repository.path)
 
 
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+def remove_parity(repository: Path) -> None:
+    """Remove all parity files in a repository's directory."""
+    if parity_folder(repository).exists():
+        shutil.rmtree(parity_folder(repository))
 
 
 def database_file(path: Path) -> Path:

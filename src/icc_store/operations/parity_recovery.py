@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from icc_store.limits import BATCH_BYTES
-from icc_store.model.parity import NewestContent, database_file, parity_folder, second_copies
+from icc_store.model.parity import NewestContent, database_file, parity_folder, pieced_together, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import UID
 from icc_store.objects.parity_group import group_files, read_group
 from icc_store.objects.parity_rebuild import is_block, rebuild
-from icc_store.objects.stray_blocks import stray_blocks
+from icc_store.objects.stray_blocks import StrayBlocks, stray_blocks
 
 Numbered = tuple[int, bytes]
 
@@ -45,10 +45,11 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
     monitor.phase("parity")
     identity = rescued.header.repository
     content = newest.content()
-    rebuilt = _put_back(rescued, _missing_of(rescued, content))
     lost: set[int] = set()
     unreadable = []
     with stray_blocks(database_file(damaged), identity) as stray:
+        rebuilt = _put_back(rescued, _missing_of(rescued, content))
+        rebuilt |= _put_back(rescued, _noting(_of_pieces(rescued, content, stray), lost))
         for file in group_files(parity_folder(damaged)):
             group = read_group(file, identity)
             if group is None:
@@ -76,6 +77,18 @@ def _block(rescued: Repository, number: int) -> bytes | None:
     """In a transaction of its own: a longer one would keep the pages of what is replaced meanwhile from being used."""
     with rescued.store.read() as txn:
         return txn.block(number)
+
+
+def _of_pieces(rescued: Repository, newest: NewestContent, stray: StrayBlocks) -> Iterator[tuple[int, bytes | None]]:
+    """The blocks of which both copies are damaged, made of the pieces that are whole in one; None for the others."""
+    identity = rescued.header.repository
+    for number, data in newest.damaged_copies.items():
+        first = _block(rescued, number)
+        if number in newest.removed or (first is not None and is_block(first, identity, first[UID])):
+            continue
+        others = [*([] if first is None else [first]), *stray.of(number, data[UID], len(data))]
+        made = pieced_together((data, *(one for one in others if len(one) == len(data))), newest.checks[number])
+        yield number, made if made is not None and is_block(made, identity, made[UID]) else None
 
 
 def _noting(found: Iterable[tuple[int, bytes | None]], lost: set[int]) -> Iterator[Numbered]:

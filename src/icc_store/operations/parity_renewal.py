@@ -13,9 +13,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from icc_store.errors import DamageError
-from icc_store.limits import MAX_GROUP_SUMS, MIB
+from icc_store.limits import MAX_GROUP_SUMS
 from icc_store.model.maintenance import ReadTransaction
-from icc_store.model.parity import NewestBlocks, NewestState, ever_removed
+from icc_store.model.parity import LEAST_ROOM, NewestBlocks, NewestState, ever_removed
 from icc_store.model.repository import Repository
 from icc_store.objects.block import UID
 from icc_store.objects.index import unpack_row
@@ -33,9 +33,6 @@ from icc_store.objects.parity_group import (
     write_group,
 )
 from icc_store.objects.parity_rebuild import is_block
-
-_LEAST_ROOM = MIB
-"""Second copies may always take this much: making parity anew costs more than so many bytes."""
 
 _WORN = 4
 """A group is made anew when removed blocks use up a quarter of its sums."""
@@ -187,7 +184,7 @@ class Renewal:
     def _room(self) -> int:
         """The bytes that second copies may take beside the last group."""
         last = sum(self._sizes[max(self._sizes)].values()) if self._sizes else 0
-        return max(_LEAST_ROOM, last * self._state.permille // PERMILLE)
+        return max(LEAST_ROOM, last * self._state.permille // PERMILLE)
 
     def _removed_of(self, txn: ReadTransaction, numbers: Collection[int]) -> set[int]:
         """Which of these blocks were removed: as it was noted, or, where a crash left that out, by their absence.

@@ -30,6 +30,8 @@ _START = 128
 _MARK = b"ICCN"
 _RECORD = struct.Struct("<4sIQ")
 _HEAD_SIZE = _RECORD.size + CHECKSUM_SIZE
+_PIECE, _PAGE_HEADER = 4096, 16
+_CHECK_SIZE = 8
 
 
 Numbered = tuple[int, bytes]
@@ -62,6 +64,10 @@ class NewestContent:
 
     copies: Mapping[int, bytes]
     """Blocks by their numbers, read when they are asked for."""
+    damaged_copies: Mapping[int, bytes]
+    """Those that are not whole."""
+    checks: Mapping[int, bytes]
+    """The checks of their pieces, which are: `pieced_together` makes a whole block of several damaged ones."""
     removed: frozenset[int]
     damaged: bool
     """Whether something in it is not whole."""
@@ -180,22 +186,28 @@ class NewestBlocks:
             with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return self._content(data)
         except (OSError, ValueError):  # an empty file cannot be mapped
-            return NewestContent({}, frozenset(), damaged=True)
+            return NewestContent({}, {}, {}, frozenset(), damaged=True)
 
     def _content(self, data: mmap.mmap) -> NewestContent:
         state = self._parse_state(data[:_START])
         end = len(data) if state is None else min(state.end, len(data))
         copies: dict[int, _Place] = {}
+        broken: dict[int, _Place] = {}
+        checks: dict[int, bytes] = {}
         removed: set[int] = set()
         read = 0
-        for number, place in _records(data, end):
-            read += _HEAD_SIZE + place.size
-            if place.size:
+        for number, place, stored in _records(data, end):
+            read += _HEAD_SIZE + len(stored) + place.size
+            if not place.size:
+                removed.add(number)
+            elif stored == _checks(data[place.offset : place.offset + place.size]):
                 copies[number] = place
             else:
-                removed.add(number)
-        damaged = state is None or state.end != _START + read
-        return NewestContent(_Copies(self.path, copies), frozenset(removed), damaged)
+                broken[number], checks[number] = place, stored
+        damaged = state is None or state.end != _START + read or bool(broken)
+        return NewestContent(
+            _Copies(self.path, copies), _Copies(self.path, broken), checks, frozenset(removed), damaged
+        )
 
     def _write_state(self, descriptor: int, state: NewestState) -> None:
         numbers = (state.permille, state.covered, state.last, state.room, state.removed, state.end)
@@ -231,12 +243,34 @@ class _Copies(Mapping[int, bytes]):
 
 
 def _record(number: int, data: bytes) -> bytes:
-    head = _RECORD.pack(_MARK, len(data), number)
-    return head + checksum(head, data) + data
+    head, checks = _RECORD.pack(_MARK, len(data), number), _checks(data)
+    return head + checksum(head, checks) + checks + data
 
 
-def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place]]:
-    """Numbers and places of what is whole before that offset."""
+def _pieces(data: bytes) -> list[bytes]:
+    """A block cut where pages of the database end, so that a page that rots costs one piece."""
+    starts = range(-_PAGE_HEADER, len(data), _PIECE) if data else ()
+    return [data[max(start, 0) : start + _PIECE] for start in starts]
+
+
+def _checks(data: bytes) -> bytes:
+    return b"".join(checksum(piece)[:_CHECK_SIZE] for piece in _pieces(data))
+
+
+def pieced_together(copies: Iterable[bytes], checks: bytes) -> bytes | None:
+    """A block of the pieces that are right in any of these copies, all as long as it; None where one is in none."""
+    found: list[bytes] = []
+    for number, pieces in enumerate(zip(*map(_pieces, copies), strict=True)):
+        wanted = checks[number * _CHECK_SIZE : (number + 1) * _CHECK_SIZE]
+        right = next((piece for piece in pieces if checksum(piece)[:_CHECK_SIZE] == wanted), None)
+        if right is None:
+            return None
+        found.append(right)
+    return b"".join(found)
+
+
+def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place, bytes]]:
+    """Numbers, places and checks of the records before that offset whose heads are right."""
     left = MAX_SEARCHED_TIMES * end
     at = data.find(_MARK, _START, end)
     while at >= 0 and left >= 0:
@@ -244,12 +278,13 @@ def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place]]:
         if body <= end:
             head = data[at : at + _RECORD.size]
             _, size, number = _RECORD.unpack(head)
-            if body + size <= end:
-                left -= size
-                if checksum(head, data[body : body + size]) == data[at + _RECORD.size : body]:
-                    left += size
-                    yield number, _Place(body, size)
-                    at = data.find(_MARK, body + size, end)
+            block = body + (-(-(size + _PAGE_HEADER) // _PIECE) * _CHECK_SIZE if size else 0)
+            if block + size <= end:
+                left -= block - body
+                checks = data[body:block]
+                if checksum(head, checks) == data[at + _RECORD.size : body]:
+                    yield number, _Place(block, size), checks
+                    at = data.find(_MARK, block + size, end)
                     continue
         at = data.find(_MARK, at + 1, end)
 

@@ -32,18 +32,11 @@ def command(context: Context, directory: str | None, *, share: str | None) -> No
     The directory must be missing or empty.
     """
     from icc_store.model.header import read_header
-    from icc_store.opening import create_repository, open_repository
+    from icc_store.opening import create_repository
 
     path = Path(directory) if directory else context.repository.path
     permille = None if share is None else permille_of(share)
-    create_repository(path)
-    if permille is not None:
-        from icc_store.operations.parity import renew, turn_on
-
-        with open_repository(path, exclusive=True) as repository:
-            turn_on(repository, permille)
-        with open_repository(path) as repository:
-            renew(repository, monitor=context.monitor)
+    create_repository(path, permille=permille)
     header = read_header(path)
     document = path_fields(bytes(path.absolute()))
     document |= {"repository": header.repository.hex(), "instance": header.instance.hex()}
