@@ -207,6 +207,10 @@ MAX_SEARCHED_TIMES = 8
 """So many times the size of the file of newest blocks may be read in search of records behind a damaged one: marks can
 be anywhere."""
 
+# --- rules of exclusion -----------------------------------------------------------------------
+MAX_PATTERN = 4096
+"""Characters of a pattern: as many as a path can have. It becomes an expression that takes longer than that to make."""
+
 # --- archives that come in --------------------------------------------------------------------
 MAX_EXTENDED_HEADERS = 16 * MIB
 """Bytes of extended headers that one member, and all global ones together, may have."""

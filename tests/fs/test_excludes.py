@@ -212,6 +212,24 @@ def test_no_pattern_takes_for_ever() -> None:
     assert rules.leaves_out(b"c/" + b"a" * 50 + b"b", is_directory=False)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["*" + "?" * 60 + "d", "*" + "?" * 60 + "*d", "*" + "[" * 2000, "*" + "[!a]" * 900 + "*x", "*" + "[]a]" * 900],
+    ids=lambda pattern: pattern[:8],
+)
+def test_no_pattern_takes_for_ever_to_be_made(pattern: str) -> None:
+    """What a pattern is made of is found in time by its length, however often it could be read in two ways."""
+    assert not Excludes([pattern]).leaves_out(b"a" * 255, is_directory=False)
+
+
+def test_a_pattern_longer_than_any_path() -> None:
+    """It is refused where a user gives it, and damage where a record has it."""
+    with pytest.raises(UsageError, match="more than 4096 characters"):
+        Excludes(["*a" * 3000])
+    with pytest.raises(BlockDamaged, match="more than 4096 characters"):
+        Excludes.from_record({"patterns": [b"*a" * 3000]})
+
+
 def test_taking_the_first_place_changes_no_decision() -> None:
     """Random patterns decide on random paths as pathspec's own expressions do."""
     chance = Random(21)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from icc_store.errors import BlockDamaged, UsageError
+from icc_store.limits import MAX_PATTERN
 from icc_store.model import paths
 
 Rule = Callable[[bytes, int, int], bool]
@@ -31,10 +32,11 @@ CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 _ANY, _ANY_ABOVE, _ANY_BETWEEN = "[^/]*", "(?:.+/)?", "(?:/.+)?"
 """What pathspec makes of `*`, and of `**` in front of a pattern and within it."""
 
-_ONE = rf"(?!{re.escape(_ANY)})(?:\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[^/()\\$])"
-"""Any other part of a name: a character, or a class of them."""
+_ONE = rf"(?!{re.escape(_ANY)})(?>\\.|\[\^?+\]?+(?>\\.|[^\]\\])*+\]|[^/()\\$])"
+"""Any other part of a name: a character, or a class of them. Taken in one way only, or not at all: a class that could be
+taken in two would let thirty of them be taken in a thousand million ways."""
 
-_STARS = re.compile(rf"(?:{re.escape(_ANY)}(?:{_ONE})*)+{re.escape(_ANY)}")
+_STARS = re.compile(rf"(?>{re.escape(_ANY)}{_ONE}*+)+{re.escape(_ANY)}")
 """All from the first `*` of a name to its last."""
 
 _NOTHING: frozenset[bytes] = frozenset()
@@ -237,6 +239,11 @@ def _compile(patterns: Sequence[str]) -> list[tuple[re.Pattern[str], bool]]:
 
     compiled = []
     for text in patterns:
+        if len(text) > MAX_PATTERN:
+            raise UsageError(
+                f"the exclude pattern {text[:40]!r}... has more than {MAX_PATTERN} characters",
+                hint="no path has as many; use several patterns",
+            )
         try:
             pattern = GitIgnoreSpecPattern(_spelled_out(text.replace("\n", "\0")))
         except (ValueError, re.error) as error:
