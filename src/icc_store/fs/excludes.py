@@ -33,10 +33,10 @@ _ANY, _ANY_ABOVE, _ANY_BETWEEN = "[^/]*", "(?:.+/)?", "(?:/.+)?"
 """What pathspec makes of `*`, and of `**` in front of a pattern and within it."""
 
 _ONE = rf"(?!{re.escape(_ANY)})(?>\\.|\[\^?+\]?+(?>\\.|[^\]\\])*+\]|[^/()\\$])"
-"""Any other part of a name: a character, or a class of them. Taken in one way only, or not at all: a class that could be
-taken in two would let thirty of them be taken in a thousand million ways."""
+"""Any other part of a name: a character, or a class of them. Taken in one way or not at all: of classes that could be
+taken in two, thirty could be taken in a thousand million."""
 
-_STARS = re.compile(rf"(?>{re.escape(_ANY)}{_ONE}*+)+{re.escape(_ANY)}")
+_STARS = re.compile(rf"(?>{re.escape(_ANY)}(?:{_ONE})*+)+{re.escape(_ANY)}")
 """All from the first `*` of a name to its last."""
 
 _NOTHING: frozenset[bytes] = frozenset()
