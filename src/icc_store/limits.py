@@ -200,6 +200,9 @@ MAX_GROUP_SUMS = 32 * 1024
 MAX_PARITY_LIST_PAGES = 1 << 16
 """Pages of the list that begins a group's file: 256 MiB, of more blocks than a group may have."""
 
+MAX_LOST_LIST_PAGES = 4096
+"""Pages of one such list that are solved for, in seconds. The largest group, of blocks of 128 KiB, has 1,400."""
+
 MAX_STRAY_PLACES = 16
 """So many places are looked at for one block: old pages and an enemy's name more than there can be."""
 

@@ -20,7 +20,13 @@ from pathlib import Path
 from icc_store.codec.erasure import SPARE_SUMS, Sums
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.codec.serial import pack, unpack
-from icc_store.limits import MAX_PARITY_LIST_PAGES, MAX_PERMILLE, MAX_WORD_SUMS
+from icc_store.limits import (
+    MAX_LOST_LIST_PAGES,
+    MAX_PARITY_LIST_PAGES,
+    MAX_PERMILLE,
+    MAX_SCANNED_BLOCK,
+    MAX_WORD_SUMS,
+)
 from icc_store.objects.parity_cells import CELL_SIZE, Place, cell_count, places
 from icc_store.store.head import fsync_path
 
@@ -219,6 +225,8 @@ def _unpack_list(path: Path, seed: bytes, data: bytes, sums: int, in_front: int)
         numbers, uids, sizes, permille = fields[_NUMBERS], fields[_UIDS], fields[_SIZES], fields[_SHARE]
         if type(permille) is not int or not 0 < permille <= MAX_PERMILLE or not all(map(_is_count, (*numbers, *sizes))):
             return None
+        if max(sizes, default=0) > MAX_SCANNED_BLOCK:
+            return None
         blocks = tuple(
             Listed(number, bytes(uids[at * _UID_SIZE : (at + 1) * _UID_SIZE]), size)
             for at, (number, size) in enumerate(zip(numbers, sizes, strict=True))
@@ -270,6 +278,8 @@ def _parse_page(page: bytes, repository: bytes) -> tuple[bytes, int, int, int, i
 
 def _join_list(seed: bytes, in_front: int, pages: dict[int, bytes]) -> bytes | None:
     lost = [number for number in range(in_front) if number not in pages]
+    if len(pages) < in_front or len(lost) > MAX_LOST_LIST_PAGES:
+        return None
     if lost:
         code = Sums(seed, [pages.get(in_front + one) for one in range(_list_sums(in_front))], _PAYLOAD)
         for number in range(in_front):
