@@ -149,9 +149,9 @@ class CrossCheck:
             return
         unknown = self._unknown(links)
         for origin, targets in links.items() if unknown else ():
-            field = f"relationships.{origin}"
+            field = f"relationships.{named(origin)}"
             if origin in unknown:
-                yield warning(path, field, f"{origin} is not in this memory")
+                yield warning(path, field, f"{named(origin)} is not in this memory")
             gone = [one for one in _targets(targets) if one in unknown]
             if gone:
                 yield warning(path, field, f"{_named(gone)} not in this memory")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from icc_store.entities.findings import Finding, error, warning
+from icc_store.entities.findings import Finding, error, named, shortened, warning
 from icc_store.entities.json_text import parse_time
 from icc_store.entities.layout import ENTITY_TYPES, entity_id, place_of
 from icc_store.entities.moments import moment
@@ -22,7 +22,6 @@ from icc_store.entities.schema import (
     Need,
 )
 
-_SHOWN_NAME = 80
 _TYPES = ", ".join(ENTITY_TYPES)
 
 
@@ -53,7 +52,7 @@ def check_entity(path: bytes, entity: Mapping[str, Any], month: tuple[int, int] 
         )
     if fields is not COMMON_FIELDS:
         found += [
-            warning(path, _shown(name), "not a field that entities of this type have")
+            warning(path, named(name), "not a field that entities of this type have")
             for name in entity
             if name not in fields
         ]
@@ -116,20 +115,15 @@ def _check_type(path: bytes, kind: str, folder: str) -> list[Finding]:
         return [error(path, "type", f"not a known type; expected one of {_TYPES}")]
     if kind in FOLDER_TYPES.get(folder, ()):
         return []
-    where = f"entities/{_shown(folder)}/" if folder else "entities/ itself"
+    where = f"entities/{shortened(folder)}/" if folder else "entities/ itself"
     return [error(path, "type", f"an entity of type {kind} in {where}; expected in entities/{kind}/")]
 
 
 def _check_id(path: bytes, identity: str, kind: Any) -> list[Finding]:
     found = []
     if isinstance(kind, str) and kind in ENTITY_FIELDS and not identity.startswith(ID_PREFIXES[kind]):
-        found.append(error(path, "id", f"{_shown(identity)} does not begin with its type; expected {kind}-..."))
+        found.append(error(path, "id", f"{named(identity)} does not begin with its type; expected {kind}-..."))
     if identity != entity_id(path):
         stem = entity_id(path)
-        found.append(error(path, "id", f"{_shown(identity)} in a file called {_shown(stem)}.json; expected the same"))
+        found.append(error(path, "id", f"{named(identity)} in a file called {shortened(stem)}.json; expected the same"))
     return found
-
-
-def _shown(name: str) -> str:
-    """An id or the name of a field in a message, which is to be read at a glance."""
-    return name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 3] + "..."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from icc_store.limits import MAX_FINDINGS_OF_A_FILE
+
+_NAME = re.compile(r"[\w.:/@#+-]+")
+_SHOWN_NAME = 80
 
 
 class Severity(StrEnum):
@@ -25,7 +29,7 @@ class Finding:
     field: str
     """Where in the file: `relevance_score`, `context.domain`, `tags[2]`."""
     message: str
-    """What is wrong and what was expected. Never holds text of the file beyond ids, field names and numbers."""
+    """What is wrong and what was expected. Of the file's text it holds nothing but numbers and what is `named`."""
 
 
 def error(path: bytes, field: str, message: str) -> Finding:
@@ -53,3 +57,16 @@ def count(findings: Iterable[Finding]) -> tuple[int, int]:
     severities = [finding.severity for finding in findings]
     errors = severities.count(Severity.ERROR)
     return errors, len(severities) - errors
+
+
+def named(text: str) -> str:
+    """An id, a type or the name of a field, as messages show it: short, and only when it has the form of a name.
+
+    What stands where a name should may be anything, a password too, and messages come into logs.
+    """
+    return shortened(text) if _NAME.fullmatch(text) else f"a text of {len(text):,} characters"
+
+
+def shortened(name: str) -> str:
+    """A name in a message, which is to be read at a glance."""
+    return name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 3] + "..."

@@ -186,6 +186,7 @@ class FileRestorer:
         done = sum(self.done.counts[action] for action in WRITES)
         wanted = sum(self._plan.totals.counts[action] for action in WRITES)
         return DiskFull(
-            f"the disk of {self._plan.target} is full: {done:,} of {wanted:,} entries are restored, each whole",
-            hint="free some space and restore again: what is there already is not written anew",
+            f"the disk of {self._plan.target} is full",
+            hint=f"{done:,} of {wanted:,} entries are restored, each whole; free some space and restore again: "
+            "what is there already is not written anew",
         )

@@ -206,6 +206,8 @@ def _undo(
     outcome = f"{_said(error)}; {plan.target} is again as it was before (safety copy {short})"
     if isinstance(error, IccStoreError):
         error.message = outcome
+        if isinstance(error, DiskFull):
+            error.hint = "free some space and restore again"  # what was restored by then is gone again
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted(outcome)

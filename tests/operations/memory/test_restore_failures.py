@@ -245,7 +245,10 @@ def test_a_full_disk(tmp_path: Path) -> None:
             write(small, {"entities/Learning/large 3": noise(9, 200_000), "config/settings.json": noise(8, 320_000)})
             write(small, {"entities/zzz": noise(7, 200_000)})
             before = facts(small)
-            with pytest.raises(DiskFull, match=r"is full; .* is again as it was before"):
+            with pytest.raises(
+                DiskFull,
+                match=r"is full; .* is again as it was before .safety copy \w+. .free some space and restore again.$",
+            ):
                 memory.restore(files=RestoreOptions(small))
             assert facts(small) == before
             assert len(memory.safety_copies()) == 1

@@ -16,6 +16,7 @@ from icc_store.cli.context import Context
 from icc_store.cli.memory_path import memory_path
 from icc_store.cli.memory_report import finding_fields
 from icc_store.cli.output import Document, path_fields
+from icc_store.entities.findings import named
 from icc_store.errors import PartialResult, UsageError
 from icc_store.model.paths import display
 
@@ -140,7 +141,7 @@ def _fix_lines(fixed: FixResult) -> Iterator[str]:
         for verb, ids in (("added", change.added), ("removed", change.removed)):
             if ids:
                 more = f" and {units.number(len(ids) - _SHOWN_IDS)} more" if len(ids) > _SHOWN_IDS else ""
-                yield f"  {verb} {', '.join(display(one.encode()) for one in ids[:_SHOWN_IDS])}{more}"
+                yield f"  {verb} {', '.join(map(named, ids[:_SHOWN_IDS]))}{more}"
     for taken, what in ((fixed.before, "the old index files"), (fixed.after, "the new ones")):
         if taken is not None and taken.snapshot is not None:
             yield f"snapshot {taken.snapshot.id.hex()[:12]} {taken.snapshot.record.name!r} has {what}"
@@ -162,7 +163,8 @@ def _fix_document(fixed: FixResult) -> dict[str, Any]:
     taken = {"before": fixed.before, "after": fixed.after}
     ids = {name: one.snapshot.id.hex() if one and one.snapshot else None for name, one in taken.items()}
     rows = [
-        path_fields(change.path) | {"state": change.state, "added": list(change.added), "removed": list(change.removed)}
+        path_fields(change.path)
+        | {"state": change.state, "added": [*map(named, change.added)], "removed": [*map(named, change.removed)]}
         for change in fixed.changes
     ]
     return {**ids, "indexes": rows}

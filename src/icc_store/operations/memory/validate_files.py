@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from icc_store.entities.cross_check import CrossCheck
-from icc_store.entities.findings import Finding, bounded, error, warning
+from icc_store.entities.findings import Finding, bounded, error, named, warning
 from icc_store.entities.json_text import NotJson, parse_json
 from icc_store.entities.layout import ENTITY_TYPES, Area, place_of
 from icc_store.entities.profiles import Profile, RecordFormat
@@ -59,7 +59,7 @@ class FileChecks:
             return
         try:
             for record in read_records(form, path, b"".join(pieces())):
-                self.entities[record.type] += 1
+                self.entities[record.type and named(record.type)] += 1
         except RecordError as reason:
             yield warning(path, "", str(reason))
 
@@ -79,7 +79,7 @@ class FileChecks:
                 yield warning(path, f"line {number}", "not a JSON object")
             elif are_records:
                 kind = value.get("type") if value.get("type") == "relation" else value.get("entityType")
-                self.entities[kind if isinstance(kind, str) else ""] += 1
+                self.entities[named(kind) if isinstance(kind, str) and kind else ""] += 1
 
 
 class IccFileChecks(FileChecks):
