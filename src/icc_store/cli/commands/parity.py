@@ -49,7 +49,8 @@ def command(context: Context, what: str) -> None:
     """Keep what brings damaged blocks back, or say what there is of it.
 
     With parity, `repair` brings everything back as long as no more than SHARE of the pages of database and parity
-    together are damaged, wherever they are. It takes a little more than SHARE of what is stored, at least 200 KiB, and
+    together are damaged, wherever they are; of the newest blocks, which are kept twice until there are enough of them,
+    as long as no page of both copies is. It takes a little more than SHARE of what is stored, at least 200 KiB, and
     is kept in `parity/` beside the database. Naming a SHARE again makes all of it anew. A copy of the repository has
     parity of its own, or none.
     """
