@@ -19,7 +19,7 @@ from tests.support.live import KEEP_ALL, fill, snap
 
 WRITERS = 8
 SECONDS = float(os.environ.get("ICC_STORE_TEST_STRESS_SECONDS", "6"))
-"""`ICC_STORE_TEST_STRESS_SECONDS=300 pytest tests/concurrency` for minutes of it."""
+"""`ICC_STORE_TEST_STRESS_SECONDS=300 pytest tests/concurrency -s` for minutes of it, and what that came to."""
 
 PATIENCE = 10.0
 """What a snapshot waits for others, all together; it fails when that does not suffice."""
@@ -62,6 +62,7 @@ def test_gc_while_eight_take_snapshots(tmp_path: Path) -> None:
     assert longest < 60, f"gc took {longest:.1f} s"
     with open_repository(path) as repository:
         assert len(check_all(repository)) >= sum(ended)
+    print(f"{sum(ended)} snapshots by {WRITERS} processes, {rounds} collections, the longest {longest:.1f} s")
 
 
 _COMPACT = """

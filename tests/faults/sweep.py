@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 
 from tests.faults import by_strace
 from tests.faults.shim import Fault
@@ -74,34 +75,48 @@ def sweep(tasks: Sequence[Task], *, jobs: int = 1, library: Path | None = None) 
     for task in tasks:
         groups.setdefault(task.operation, []).append(task)
     shares = list(groups.values()) if jobs > 1 else [list(tasks)]
+    finished: Queue[Outcome | None] = Queue()
     with ThreadPoolExecutor(jobs) as pool:
-        for outcomes in pool.map(lambda share: _work(share, library), shares):
-            yield from outcomes
+        working = [pool.submit(_work, share, library, finished) for share in shares]
+        for _ in working:
+            yield from iter(finished.get, None)
+        for one in working:
+            one.result()
 
 
-def _work(tasks: Sequence[Task], library: Path | None) -> list[Outcome]:
-    """What a worker says of some tasks."""
+def _work(tasks: Sequence[Task], library: Path | None, finished: Queue[Outcome | None]) -> None:
+    """Have a worker do some tasks, and pass on what came of each as soon as it is done; None at the end."""
+    try:
+        for outcome in _outcomes(tasks, library):
+            finished.put(outcome)
+    finally:
+        finished.put(None)
+
+
+def _outcomes(tasks: Sequence[Task], library: Path | None) -> Iterator[Outcome]:
     wanted = json.dumps([[task.operation, task.fault.name, task.most, task.where] for task in tasks])
     preload = {} if library is None else {"LD_PRELOAD": str(library)}
-    with _scratch() as folder:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.worker", str(folder), wanted],
-            cwd=ROOT,
-            env=os.environ | preload | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise RuntimeError(f"the worker ended with {done.returncode}:\n{done.stderr[-4000:]}")
-    outcomes: list[Outcome] = []
-    for row in map(json.loads, done.stdout.splitlines()):
-        if "calls" in row:
-            outcomes.append(Outcome(row["operation"], row["fault"], Counter(row["calls"])))
-        else:
-            outcomes[-1].points.append(Point(**row | {"complaints": tuple(row["complaints"])}))
-    return outcomes
+    outcome: Outcome | None = None
+    with _scratch() as folder, (folder / "stderr").open("w+") as errors:
+        command = [sys.executable, "-m", "tests.faults.worker", str(folder), wanted]
+        environ = os.environ | preload | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as worker:
+            assert worker.stdout is not None
+            for row in map(json.loads, worker.stdout):
+                if "calls" not in row:
+                    assert outcome is not None
+                    outcome.points.append(Point(**row | {"complaints": tuple(row["complaints"])}))
+                    continue
+                if outcome is not None:
+                    yield outcome
+                outcome = Outcome(row["operation"], row["fault"], Counter(row["calls"]))
+        errors.seek(0)
+        if worker.returncode != 0:
+            raise RuntimeError(f"the worker ended with {worker.returncode}:\n{errors.read()[-4000:]}")
+    if outcome is not None:
+        yield outcome
 
 
 @contextmanager
