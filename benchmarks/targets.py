@@ -147,6 +147,7 @@ TARGETS: Sequence[Target] = (
     _low("history", f"size after 60 states, of {_AGGRESSIVE}", size(LAST, "git", OPTIMIZED), 1, 0.8),
     _low("history", f"size after 60 states and {_OPTIMIZE}, of {_AGGRESSIVE}", size(OPTIMIZED, "git"), 0.8, 0.5),
     _low("memory", "peak memory", peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
+    _low("growth", f"peak memory, {_OPTIMIZE} and gc among it", peak_memory(), 100 * _MB, 60 * _MB, show=megabytes),
     _low("many-files", "peak memory, 1,000,000 files", peak_memory_at(_MANY), 150 * _MB, 60 * _MB, show=megabytes),
     _low("many-snapshots", "peak memory in the end, of that at first", memory_of_first(SNAPSHOT), 1.1, None),
     _low("startup", f"250 entities, {UNCHANGED}, whole process", wall(UNCHANGED), 0.100, 0.060, show=milliseconds),
