@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
@@ -37,6 +37,7 @@ class Context:
         self.settings = Settings()
         self.command: str | None = None
         """The name of the command, once it is known."""
+        self._process = os.getpid()
         self._memory_settings: dict[Path | None, MemorySettings] = {}
 
     @classmethod
@@ -92,6 +93,7 @@ class Context:
         self, *, readonly: bool = False, exclusive: bool = False, monitor: Monitor | None = None
     ) -> Iterator[Repository]:
         """The repository that is meant, open in the body. Raises what `opening.open_repository` raises."""
+        from icc_store.cli.last_words import last_words  # here, as what it reports with
         from icc_store.opening import open_repository
 
         choice = self.repository
@@ -100,9 +102,10 @@ class Context:
                 f"there is no repository yet at {choice.path}",
                 hint="`icc-store snapshot` makes it at first use; --repo DIR names another",
             )
-        with open_repository(
+        opened = open_repository(
             choice.path, monitor=monitor or self.monitor, clock=self.clock, readonly=readonly, exclusive=exclusive
-        ) as repository:
+        )
+        with last_words(self) if os.getpid() == self._process else nullcontext(), opened as repository:
             yield repository
 
     @contextmanager
