@@ -65,8 +65,8 @@ MAX_CLOSURE_SIZE = 256 * MIB
 each of 64 levels would be 2^64 frames."""
 
 DELTA_COST_FACTOR = 8
-DELTA_COST_FLOOR = 2 * MIB
-"""A delta's whole closure may have max(8 x its plain size, 2 MiB) plain bytes: a frame made by `optimize`, and more."""
+DELTA_COST_FLOOR = 6 * MIB
+"""A delta's whole closure may have max(8 x its plain size, 6 MiB) plain bytes: a frame of `optimize` and 2 MiB."""
 
 MAX_BASES = 8
 """Old chunks that one new chunk is written against."""
@@ -82,20 +82,22 @@ DELTA_WORTH = 0.75
 COLD_LEVEL = 19
 """zstd level of what is written anew for size: 3 MB/s on one core, and read as fast as any other."""
 
-HOT_FRAME_SIZE = MIB
-"""Plain bytes of a frame with the newest versions of files: a millisecond to decode. 4 MiB would save 8 % of it."""
+COLD_FRAME_SIZE = 4 * MIB
+"""Plain bytes of a frame: three milliseconds to decode, for each single file that is read."""
 
-HISTORY_FRAME_SIZE = 4 * MIB
-"""Plain bytes of a frame that holds only what is older."""
-
-HISTORY_COST_FLOOR = 8 * MIB
-"""Like DELTA_COST_FLOOR, for older versions: ten milliseconds."""
+HISTORY_COST_FLOOR = 16 * MIB
+"""Like DELTA_COST_FLOOR, for older versions: fifteen milliseconds."""
 
 COLD_BLOCK_SIZE = 4 * MIB
-"""Plain bytes after which a block ends with the trees that name what is in it: half a megabyte stored."""
+"""Plain bytes of newest versions after which a block ends with the trees that name what is in it. Nearly half a
+megabyte is stored of that, and as much is lost where a page is."""
+
+COLD_BLOCK_LIMIT = 32 * MIB
+"""Plain bytes, old versions and all, after which it ends without them; and of old versions of large files, which stand
+apart behind it."""
 
 COLD_BLOCK_OBJECTS = 16_384
-"""Objects after which it ends as well."""
+"""Objects after which it ends with them as well."""
 
 # --- content ----------------------------------------------------------------------------------
 WHOLE_FILE_SIZE = 2 * MIB

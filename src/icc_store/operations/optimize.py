@@ -9,9 +9,7 @@ Snapshots, restores and other collectors work meanwhile.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
@@ -24,11 +22,10 @@ from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import RAW, directory_size
-from icc_store.objects.encoder import Group
 from icc_store.operations.gc import GcOptions, collect
 from icc_store.operations.gc_sweep import SweepCounters
-from icc_store.operations.optimize_encode import NewBlock, build_block
-from icc_store.operations.optimize_layout import Layout
+from icc_store.operations.optimize_encode import BlockBuilder, NewBlock
+from icc_store.operations.optimize_layout import Layout, Step
 from icc_store.operations.optimize_order import Family, Order
 from icc_store.operations.optimize_switch import switch_to
 from icc_store.operations.retention import explicit_policy
@@ -164,7 +161,7 @@ class _Optimization:
         order = Order(self._objects, self._is_done)
         families = self._worthwhile(order.families(histories[key] for key in sorted(histories)))
         try:
-            return self._build(Layout(self._read).blocks(families))
+            return self._build(Layout(self._read).steps(families))
         except DamageError:
             self._objects.forget()
             if {snapshot.id for snapshot in snapshots} <= set(snapshot_ids(self._objects.transaction)):
@@ -205,37 +202,35 @@ class _Optimization:
             self._took[identity] = share + directory_size(frame) / len(frame.ids)
         return data
 
-    def _build(self, blocks: Iterator[list[Group]]) -> bool:
+    def _build(self, steps: Iterator[Step]) -> bool:
         """Compress in a few threads, commit in order. False when time was over before the end."""
         threads = self._options.threads or os.cpu_count() or 1
-        owner = self._repository.header.repository
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="optimize")
-        jobs: deque[tuple[Future[NewBlock], float]] = deque()
+        builder = BlockBuilder(self._repository.header.repository, self._options.level, threads)
         in_time = True
         try:
-            for groups in blocks:
-                took = sum(self._took.pop(identity, 0.0) for group in groups for identity in group.ids)
-                jobs.append((pool.submit(build_block, owner, groups, self._options.level), took))
-                while len(jobs) > threads:
-                    self._take(*jobs.popleft())
-                if self._ends is not None and self._clock.monotonic() > self._ends:
+            for step in steps:
+                builder.put(step)
+                for blocks in builder.made():
+                    self._take(blocks)
+                if step.group is None and self._ends is not None and self._clock.monotonic() > self._ends:
                     in_time = False
                     break
-            while jobs:
-                self._take(*jobs.popleft())
+            for blocks in builder.made(wait=True):
+                self._take(blocks)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            builder.close()
             self._commit()
         return in_time
 
-    def _take(self, job: Future[NewBlock], took: float) -> None:
-        block = job.result()
-        self._monitor.advance(0, sum(frame.plain_size for frame in block.frames), b"")
-        self.objects += sum(len(frame.ids) for frame in block.frames)
-        self.blocks += 1
-        self.bytes_before += took
-        self.bytes_after += len(block.data)
-        self._batch.append(block)
+    def _take(self, blocks: list[NewBlock]) -> None:
+        for block in blocks:
+            frames = block.frames
+            self._monitor.advance(0, sum(frame.plain_size for frame in frames), b"")
+            self.objects += sum(len(frame.ids) for frame in frames)
+            self.bytes_before += sum(self._took.pop(identity, 0.0) for frame in frames for identity in frame.ids)
+            self.bytes_after += len(block.data)
+        self.blocks += len(blocks)
+        self._batch += blocks
         size = sum(len(each.data) for each in self._batch)
         late = self._clock.monotonic() - self._committed > _COMMIT_SECONDS
         if size > BATCH_BYTES or len(self._batch) >= _BLOCKS_PER_COMMIT or late:
