@@ -164,7 +164,7 @@ def test_owners_stand_in_order() -> None:
 def test_a_part_of_long_targets_is_halved() -> None:
     """Thousands of links with long targets would not fit an object: the part is cut in half until it does."""
     trees = Trees()
-    links = [Entry(b"%05d" % n, stat.S_IFLNK | 0o777, target=bytes(4000)).to_wire() for n in range(8192)]
+    links = [Entry(b"%05d" % n, stat.S_IFLNK | 0o777, target=b"t" * 4000).to_wire() for n in range(8192)]
     tree = store_part(links, Owners({1: "u"}, {2: "g"}), trees.add)
     assert max(map(len, trees.values())) <= MAX_PART_SIZE
     assert [entry.name for entry, _ in tree_entries(trees, tree)] == [link[1] for link in links]

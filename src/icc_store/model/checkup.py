@@ -13,6 +13,7 @@ from icc_store.clock import DAY_NS
 from icc_store.codec.serial import pack, unpack
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.maintenance import ReadTransaction, WriteTransaction, bump_epoch
+from icc_store.model.numbers import number_at
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import EPOCH_KEY, Repository, counter_key
 from icc_store.objects.records import append_record, copies, remove_record
@@ -46,7 +47,7 @@ def damaged_counters(txn: ReadTransaction) -> list[str]:
     """What is wrong with the numbers that were given out last: lower than one that is in use. Raises DamageError."""
     wrong = []
     for table in _LISTS:
-        last = int.from_bytes(txn.get(Table.META, counter_key(table)) or b"")
+        last = number_at(txn, counter_key(table))
         if any(int.from_bytes(key) > last for key, _ in txn.items(table)):
             wrong.append(f"the counter of {table.value} is lower than a number in use")
     last_block = txn.last_block()
@@ -67,7 +68,7 @@ def annotation_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:
 
 def next_to_verify(repository: Repository) -> int:
     """The first block that the next partial check reads."""
-    return int.from_bytes(repository.objects.transaction.get(Table.META, _CURSOR) or b"\1")
+    return number_at(repository.objects.transaction, _CURSOR, otherwise=1)
 
 
 def verified_ns(repository: Repository, snapshot: Snapshot) -> int | None:
@@ -170,6 +171,6 @@ def _all_verified(repository: Repository) -> tuple[int, int]:
     stored = repository.objects.transaction.get(Table.META, _VERIFIED)
     try:
         when, last = unpack(stored) if stored else (0, 0)
-        return int(when), int(last)
     except (ValueError, TypeError):
         return 0, 0  # a note that cannot be read says nothing; the next one replaces it
+    return (when, last) if type(when) is int and type(last) is int else (0, 0)

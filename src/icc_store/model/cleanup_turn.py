@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from icc_store.clock import DAY_NS
+from icc_store.model.numbers import number_at
 from icc_store.model.repository import Repository
 from icc_store.store.protocol import ReadTransaction, Table
 
@@ -26,5 +27,5 @@ def take_turn(repository: Repository, now_ns: int) -> bool:
 
 
 def _is_due(txn: ReadTransaction, now_ns: int) -> bool:
-    last = int.from_bytes(txn.get(Table.META, _KEY) or b"")
+    last = number_at(txn, _KEY)
     return not last <= now_ns < last + DAY_NS

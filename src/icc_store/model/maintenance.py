@@ -8,6 +8,7 @@ from dataclasses import replace
 from icc_store.codec.serial import unpack
 from icc_store.errors import UsageError
 from icc_store.ids import ID_SIZE, Kind, ObjectId
+from icc_store.model.numbers import number_at, put_number
 from icc_store.model.record import pack_annotation, unpack_annotation, unpack_record
 from icc_store.model.repository import EPOCH_KEY, Repository, counter_key, next_number
 from icc_store.objects.records import append_record, remove_record
@@ -37,7 +38,7 @@ _ARRAYS = frozenset((*range(0x90, 0xA0), 0xDC, 0xDD))
 
 def gc_epoch(txn: ReadTransaction) -> int:
     """A number that grows whenever gc removes or moves something."""
-    return int.from_bytes(txn.get(Table.META, EPOCH_KEY) or b"")
+    return number_at(txn, EPOCH_KEY)
 
 
 def bump_epoch(txn: WriteTransaction) -> tuple[int, int]:
@@ -46,8 +47,7 @@ def bump_epoch(txn: WriteTransaction) -> tuple[int, int]:
     Returns the epoch before and the one that begins.
     """
     epoch = gc_epoch(txn)
-    txn.put(Table.META, EPOCH_KEY, (epoch + 1).to_bytes(_NUMBER_SIZE))
-    return epoch, epoch + 1
+    return epoch, put_number(txn, EPOCH_KEY, epoch + 1)
 
 
 def snapshot_ids(txn: ReadTransaction) -> list[ObjectId]:
@@ -100,8 +100,7 @@ def _lists_parts(row: bytes) -> bool:
 
 def copied_up_to(repository: Repository, instance: bytes) -> int:
     """The last block of that other repository that this copy has seen; 0 before the first."""
-    stored = repository.objects.transaction.get(Table.META, _COPIED + instance)
-    return int.from_bytes(stored or b"")
+    return number_at(repository.objects.transaction, _COPIED + instance)
 
 
 def remember_copied(txn: WriteTransaction, instance: bytes, last: int) -> None:
@@ -139,4 +138,4 @@ def _claim(repository: Repository, txn: WriteTransaction, table: Table, seq: int
         )
     txn.put(table, key, identity)
     counter = counter_key(table)
-    txn.put(Table.META, counter, max(seq, int.from_bytes(txn.get(Table.META, counter) or b"")).to_bytes(_NUMBER_SIZE))
+    put_number(txn, counter, max(seq, number_at(txn, counter)))

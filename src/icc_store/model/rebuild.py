@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.maintenance import WriteTransaction
+from icc_store.model.numbers import number_at, put_number
 from icc_store.model.repository import counter_key
 from icc_store.store.protocol import Table
 
@@ -19,6 +20,6 @@ def enlist(txn: WriteTransaction, kind: Kind, number: int, identity: ObjectId) -
         return False
     txn.put(table, key, identity)
     counter = counter_key(table)
-    highest = max(number, int.from_bytes(txn.get(Table.META, counter) or b""))
-    txn.put(Table.META, counter, highest.to_bytes(_NUMBER_SIZE))
+    highest = max(number, number_at(txn, counter))
+    put_number(txn, counter, highest)
     return True

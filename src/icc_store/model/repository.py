@@ -18,6 +18,7 @@ from icc_store.errors import DamageError, ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL, SHARED_BLOCK_CACHE_BYTES, SHARED_FRAME_CACHE_BYTES
 from icc_store.model.header import Header
+from icc_store.model.numbers import number_at, sound_number_at
 from icc_store.model.record import (
     Annotation,
     Snapshot,
@@ -245,7 +246,7 @@ class Run:
         self._epoch = self.objects.transaction.get(Table.META, EPOCH_KEY)
         self._first_block = self.objects.transaction.last_block() + 1
         self._seen: dict[bytes, bytes | None] = {}
-        self.turn = int.from_bytes(self.objects.transaction.get(Table.META, counter_key(Table.SNAPSHOTS)) or b"")
+        self.turn = number_at(self.objects.transaction, counter_key(Table.SNAPSHOTS))
         """Snapshots ever committed to this repository: a number that differs from run to run."""
 
     def seen(self, key: bytes) -> bytes | None:
@@ -322,7 +323,7 @@ def next_number(txn: WriteTransaction, table: Table) -> int:
     Raises DamageError where the next number is taken: its row would be lost.
     """
     key = counter_key(table)
-    number = int.from_bytes(txn.get(Table.META, key) or b"") + 1
+    number = sound_number_at(txn, key, f"the counter of {table.value}") + 1
     if number >> 8 * _SEQ_SIZE or txn.get(table, number.to_bytes(_SEQ_SIZE)) is not None:
         raise DamageError(f"the counter of {table.value} is damaged: {number} was given out before")
     txn.put(Table.META, key, number.to_bytes(_SEQ_SIZE))

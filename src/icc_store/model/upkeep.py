@@ -10,6 +10,7 @@ from pathlib import Path
 
 from icc_store.codec.hashing import fingerprint
 from icc_store.codec.serial import pack, unpack
+from icc_store.model.numbers import number_at
 from icc_store.model.repository import Repository
 from icc_store.store.protocol import Table
 
@@ -31,7 +32,7 @@ class KnownCopy:
 
 def tried_ns(repository: Repository, chore: str, about: str = "") -> int:
     """When a chore was last begun, whatever came of it; 0 for never. `about`: the source, where each has its own."""
-    return int.from_bytes(repository.objects.transaction.get(Table.META, _tried(chore, about)) or b"")
+    return number_at(repository.objects.transaction, _tried(chore, about))
 
 
 def remember_tried(repository: Repository, chore: str, about: str = "") -> None:
@@ -53,9 +54,11 @@ def known_copies(repository: Repository) -> list[KnownCopy]:
             break
         try:
             time_ns, path, elsewhere = unpack(row)
-            found.append(KnownCopy(Path(path.decode("utf-8", "surrogateescape")), int(time_ns), bool(elsewhere)))
+            copy = KnownCopy(Path(path.decode("utf-8", "surrogateescape")), time_ns, bool(elsewhere))
         except (ValueError, TypeError, AttributeError):
             continue
+        if type(time_ns) is int and b"\0" not in path:
+            found.append(copy)
     return found
 
 
