@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,17 @@ import pytest
 from icc_store.limits import SMALL_BLOCK_SIZE
 from icc_store.objects import parity_group
 from icc_store.objects.parity_cells import CELL_SIZE, cell_count, cells, places
-from icc_store.objects.parity_group import Group, Listed, Shape, begun_groups, name_groups, read_group, write_group
+from icc_store.objects.parity_group import (
+    CHECK_SIZE,
+    Group,
+    Listed,
+    Shape,
+    begun_groups,
+    check,
+    name_groups,
+    read_group,
+    write_group,
+)
 
 REPOSITORY = bytes(range(16))
 SIZES = [100, 1900, 2000, 2000, 2001, 4080, 4081, 8176, 8177, 5, 130_000, 7]
@@ -132,6 +144,16 @@ def test_a_list_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     for data in (b"", bytes(3 * CELL_SIZE), b"ICCPAR1\n" + bytes(CELL_SIZE)):
         path.write_bytes(data)
         assert read_group(path, REPOSITORY) is None
+
+
+def test_behind_the_end_of_the_file_is_no_sum(tmp_path: Path) -> None:
+    """A list may say that no bytes are what a sum is: no sum is there all the same."""
+    path = tmp_path / "group"
+    written(path, SIZES)
+    group = group_in(path)
+    checks = check(b"") * (len(group.sum_checks) // CHECK_SIZE)
+    os.truncate(path, group.first_sum * CELL_SIZE)
+    assert replace(group, sum_checks=checks).lost_sums() == len(checks) // CHECK_SIZE
 
 
 def test_damaged_sums_are_told_from_whole_ones(tmp_path: Path) -> None:

@@ -106,18 +106,20 @@ class Group:
             file.seek((self.first_sum + first) * CELL_SIZE)
             for number in range(first, first + self.shape.sums):
                 data = file.read(CELL_SIZE)
-                whole = check(data) == self.sum_checks[number * CHECK_SIZE : (number + 1) * CHECK_SIZE]
-                stored.append(data if whole else None)
+                stored.append(data if self._is_sum(number, data) else None)
         return Sums(_word_seed(self.seed, word), stored, CELL_SIZE)
 
     def lost_sums(self) -> int:
         """How many of its sums are damaged."""
         with self.path.open("rb") as file:
             file.seek(self.first_sum * CELL_SIZE)
-            return sum(
-                check(file.read(CELL_SIZE)) != self.sum_checks[start : start + CHECK_SIZE]
-                for start in range(0, len(self.sum_checks), CHECK_SIZE)
-            )
+            count = len(self.sum_checks) // CHECK_SIZE
+            return sum(not self._is_sum(number, file.read(CELL_SIZE)) for number in range(count))
+
+    def _is_sum(self, number: int, data: bytes) -> bool:
+        """Whether this is the sum of that number. Behind the end of the file is none, whatever its check."""
+        expected = self.sum_checks[number * CHECK_SIZE : (number + 1) * CHECK_SIZE]
+        return len(data) == CELL_SIZE and check(data) == expected
 
 
 def check(data: bytes) -> bytes:
