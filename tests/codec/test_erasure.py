@@ -19,7 +19,7 @@ def made(count: int, sums: int, seed: bytes = SEED) -> tuple[list[bytes], list[b
     code = Sums(seed, [bytes(SIZE)] * sums, SIZE)
     for number, cell in enumerate(cells):
         code.add(number, cell)
-    return cells, code.values()
+    return cells, list(code.values())
 
 
 def brought_back(cells: list[bytes], sums: list[bytes | None], lost: list[int]) -> dict[int, bytes] | None:
