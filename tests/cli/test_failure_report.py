@@ -80,7 +80,7 @@ def test_what_a_report_says(program: Run, tmp_path: Path, monkeypatch: pytest.Mo
         "    d\n",
         "builtins.ValueError",
         "file_store.py:",
-        "in _whole",
+        "in _read",
         "Python 3.",
         "lmdb ",
         "free: ",
