@@ -66,6 +66,27 @@ def test_damaged_parity_is_told_and_made_anew(program: Program) -> None:
     program.good("verify")
 
 
+def test_salvage_says_that_repair_brings_back_more(program: Program, tmp_path: Path) -> None:
+    """Salvage takes what is whole; with parity what is not comes back too, without header, head and first pages."""
+    data = bytearray((program.repository / "data.mdb").read_bytes())
+    data[: 2 * 4096] = bytes(2 * 4096)
+    middle = len(data) // 8192 * 4096
+    data[middle : middle + 4096] = bytes(4096)
+    (program.repository / "data.mdb").write_bytes(data)
+    (program.repository / "head").unlink()
+    done = program("salvage", program.repository, tmp_path / "salvaged")
+    assert done.code == 3
+    assert "`icc-store repair` brings back" in done.err
+    (program.repository / "repository.json").unlink()
+    refused = program("list")
+    assert refused.code != 0
+    assert "`icc-store repair` makes it anew" in refused.err
+    program.good("repair")
+    program.good("restore", "latest", "--target", tmp_path / "restored")
+    assert {one.name: one.read_bytes() for one in (tmp_path / "restored").iterdir()} == FILES
+    program.good("verify")
+
+
 def test_stats_shows_what_it_takes(program: Program) -> None:
     """In bytes, and not at all without it."""
     taken = sum(file.stat().st_size for file in (program.repository / "parity").iterdir())

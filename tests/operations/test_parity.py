@@ -229,6 +229,22 @@ def test_second_copies_that_were_not_made_are_made_without_new_sums(path: Path, 
     assert found.copied
 
 
+def test_what_parity_does_not_know_yet_comes_back_where_it_is_whole(path: Path, clock: FixedClock) -> None:
+    """A process died after its commit, and then the first pages rotted: its blocks are found by the leaves."""
+    backed_up(path, FILES, clock)
+    with open_repository(path, clock=clock) as repository:
+        renew(repository)
+        repository.store.newest = None  # type: ignore[misc]  # as if it had died
+        fill(path.parent / "source", FILES | {"one more": noise(5, 50_000)})
+        snapshot = snap(repository, path.parent / "source")
+        newest = (path / "parity" / "newest").read_bytes()
+    (path / "parity" / "newest").write_bytes(newest)  # without what was made up for when it was closed
+    data = (path / "data.mdb").read_bytes()
+    (path / "data.mdb").write_bytes(bytes(2 * 4096) + data[2 * 4096 :])
+    repaired(path)
+    assert_whole(path, snapshot, FILES | {"one more": noise(5, 50_000)})
+
+
 def test_removals_that_were_not_noted_are_found_out(path: Path, clock: FixedClock) -> None:
     """After a process died between a removal and its note, the next run sees what is gone, and it stays gone."""
     gone = backed_up(path, FILES, clock)

@@ -134,7 +134,10 @@ def group_file(directory: Path, first: int) -> Path:
 
 def group_files(directory: Path) -> list[Path]:
     """The files of all groups, in the order of their blocks."""
-    return sorted(directory.glob(f"*{_SUFFIX}"))
+    if not directory.exists():
+        return []
+    # Path.glob takes a directory that may not be read for an empty one.
+    return sorted(directory / name for name in os.listdir(directory) if name.endswith(_SUFFIX))
 
 
 def begun_groups(directory: Path) -> list[Path]:

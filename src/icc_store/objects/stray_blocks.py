@@ -37,9 +37,9 @@ class StrayBlocks:
         for match in start.finditer(data):
             at = match.start()
             self._places.setdefault(bytes(data[at + UID.start : at + UID.stop]), []).append(at)
-        self._by_number: dict[int, list[int]] = {}
-        for number, at, _ in numbered_values(data):
-            self._by_number.setdefault(number, []).append(at)
+        self._by_number: dict[int, list[tuple[int, int]]] = {}
+        for number, at, size in numbered_values(data):
+            self._by_number.setdefault(number, []).append((at, size))
 
     def find_pages(self, wanted: Mapping[bytes, Page]) -> None:
         """Look for blocks by their pages, named by their checks."""
@@ -56,11 +56,18 @@ class StrayBlocks:
 
     def of(self, number: int, uid: bytes, size: int) -> Iterator[bytes]:
         """What stands where that block may begin: as many bytes as it has, whole or not."""
-        places = dict.fromkeys((*self._places.get(uid, ()), *self._by_number.get(number, ())))
+        named = (at for at, _ in self._by_number.get(number, ()))
+        places = dict.fromkeys((*self._places.get(uid, ()), *named))
         for at in islice(places, MAX_STRAY_PLACES):
             data = bytes(self._data[at : at + size])
             if len(data) == size:
                 yield data
+
+    def above(self, last: int) -> Iterator[tuple[int, bytes]]:
+        """What stands under the numbers above that one, as the leaves say."""
+        for number in sorted(number for number in self._by_number if number > last):
+            for at, size in self._by_number[number][:MAX_STRAY_PLACES]:
+                yield number, bytes(self._data[at : at + size])
 
 
 @contextmanager

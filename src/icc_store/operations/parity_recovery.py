@@ -6,7 +6,7 @@ what the new one lacks. What was removed on purpose is not brought back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,8 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
     monitor.phase("parity")
     identity = rescued.header.repository
     content = newest.content()
+    state = newest.state()
+    known = max(0 if state is None else state.last, *content.copies, 0)
     lost: set[int] = set()
     unreadable = []
     with stray_blocks(database_file(damaged), identity) as stray:
@@ -59,6 +61,8 @@ def recover(rescued: Repository, damaged: Path, *, monitor: Monitor = SILENT) ->
                 group, identity, partial(_block, rescued), stray, scratch=rescued.path, removed=content.removed
             )
             rebuilt |= _put_back(rescued, _noting(found, lost))
+            known = max(known, *(block.number for block in group.blocks))
+        rebuilt |= _put_back(rescued, _unknown_to_parity(rescued, stray.above(known), content.removed))
     rescued.objects.forget()
     return Recovery(tuple(sorted(rebuilt)), tuple(sorted(lost - rebuilt)), tuple(unreadable))
 
@@ -89,6 +93,14 @@ def _of_pieces(rescued: Repository, newest: NewestContent, stray: StrayBlocks) -
         others = [*([] if first is None else [first]), *stray.of(number, data[UID], len(data))]
         made = pieced_together((data, *(one for one in others if len(one) == len(data))), newest.checks[number])
         yield number, made if made is not None and is_block(made, identity, made[UID]) else None
+
+
+def _unknown_to_parity(rescued: Repository, found: Iterable[Numbered], removed: Collection[int]) -> Iterator[Numbered]:
+    """Whole blocks of which parity has nothing yet, and to which LMDB does not lead."""
+    identity = rescued.header.repository
+    for number, data in found:
+        if number not in removed and _block(rescued, number) is None and is_block(data, identity, data[UID]):
+            yield number, data
 
 
 def _noting(found: Iterable[tuple[int, bytes | None]], lost: set[int]) -> Iterator[Numbered]:

@@ -99,14 +99,14 @@ def guide(data: Bytes) -> Guide:
 
 
 def numbered_values(data: Bytes) -> Iterator[tuple[int, int, int]]:
-    """Number, offset and size of each large value that any page says is under a number, whatever leads to that page.
+    """Number, offset and size of each value that any page says is under a number, whatever leads to that page.
 
     Pages that are no longer in use say so as well.
     """
     page_size = next((meta.page_size for meta in _metas(data)), _USUAL_PAGE)
     pages = _Pages(data, page_size)
     for number in range(len(data) // page_size):
-        for key, offset, size in pages.large_values(number):
+        for key, offset, size in pages.values(number):
             if len(key) == _NUMBER.size:
                 yield _NUMBER.unpack(key)[0], offset, size
 
@@ -185,15 +185,17 @@ class _Pages:
                 elif third == flag | _BIG:
                     yield from self._large(key, page[value : value + _U64.size], size)
 
-    def large_values(self, number: int) -> Iterator[tuple[bytes, int, int]]:
-        """Key, offset and size of the values that have pages of their own, as a leaf says; none for another page."""
+    def values(self, number: int) -> Iterator[tuple[bytes, int, int]]:
+        """Key, offset and size of the values that a leaf says there are; none for another page."""
         page = self.data[number * self._size : (number + 1) * self._size]
         flags, nodes = self._nodes(number, page)
         for at in nodes if flags == _LEAF else ():
             low, high, third, key_size = _NODE.unpack_from(page, at)
-            value = at + _NODE.size + key_size
+            value, size = at + _NODE.size + key_size, low | high << 16
             if third == _BIG:
-                yield from self._large(page[at + _NODE.size : value], page[value : value + _U64.size], low | high << 16)
+                yield from self._large(page[at + _NODE.size : value], page[value : value + _U64.size], size)
+            elif not third and value + size <= self._size:
+                yield page[at + _NODE.size : value], number * self._size + value, size
 
     def _nodes(self, number: int, page: bytes) -> tuple[int, list[int]]:
         """The kind of a page, and where its nodes are; none where it is not the page of that number."""

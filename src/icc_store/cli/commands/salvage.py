@@ -39,6 +39,10 @@ DOCUMENT = {
 }
 
 
+_HINT = "the next snapshot stores again what is still on the disk; a copy of the repository may have the rest"
+_HINT_WITH_PARITY = "the damaged repository has parity, from which `icc-store repair` brings back what this cannot"
+
+
 def _identity(_context: click.Context, _parameter: click.Parameter, text: str | None) -> bytes | None:
     try:
         identity = None if text is None else bytes.fromhex(text)
@@ -72,11 +76,13 @@ def _identity(_context: click.Context, _parameter: click.Parameter, text: str | 
 def command(context: Context, /, damaged: Path, new: Path, *, identity: bytes | None, orphans: Path | None) -> None:
     """Search every byte of a damaged repository for what is left of it, and put it into a new one at NEW.
 
-    For what `repair` gives up on. DAMAGED is the directory of a repository, or its data.mdb alone; nothing is written
-    to it, and nobody may use it meanwhile. Snapshots come back with all that was found of them; what is lost is listed
-    by path, and the exit code is 3. Forgotten snapshots stay forgotten, and removed ones removed where the list of
-    snapshots can be read; where it cannot, one that was removed and not yet written over may be there again.
+    For what `repair` gives up on; where there is parity, `repair` brings back more. DAMAGED is the directory of a
+    repository, or its data.mdb alone; nothing is written to it, and nobody may use it meanwhile. Snapshots come
+    back with all that was found of them; what is lost is listed by path, and the exit code is 3. Forgotten
+    snapshots stay forgotten, and removed ones removed where the list of snapshots can be read; where it cannot, one
+    that was removed and not yet written over may be there again.
     """
+    from icc_store.model.parity import parity_folder
     from icc_store.opening import open_for_salvage
     from icc_store.operations.salvage import salvage
 
@@ -97,7 +103,7 @@ def command(context: Context, /, damaged: Path, new: Path, *, identity: bytes | 
     if not result.whole:
         raise PartialResult(
             "not everything came back; what is lost is listed",
-            hint="the next snapshot stores again what is still on the disk; a copy of the repository may have the rest",
+            hint=_HINT_WITH_PARITY if parity_folder(damaged).is_dir() else _HINT,
         )
 
 
