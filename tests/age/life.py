@@ -223,9 +223,8 @@ class Life:
             assert set(found) == set(self.plain)
             pin(repository, broken, on=False)
             forget(repository, broken, options=ForgetOptions(purge=True))
-            try:
-                collect(repository, options=GcOptions(), clock=self.clock)
-            except DamageError:  # it met the block, now that nothing needs that; verify puts it away
+            if collect(repository, options=GcOptions(), clock=self.clock).unreadable:
+                # it met the block, now that nothing needs that; verify puts it away
                 verify(repository, options=ONE_THREAD)
                 collect(repository, options=GcOptions(), clock=self.clock)
             self._drop(set(self.plain) - set(self._snapshots(repository)))
