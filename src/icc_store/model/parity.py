@@ -6,7 +6,7 @@ its own files.
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
 
 from icc_store.limits import MIB
@@ -92,8 +92,11 @@ def end_parity(repository: Repository) -> None:
 
 def remove_parity(repository: Path) -> None:
     """Remove all parity files in a repository's directory."""
-    if parity_folder(repository).exists():
-        shutil.rmtree(parity_folder(repository))
+    folder = parity_folder(repository)
+    if folder.exists():
+        for name in os.listdir(folder):  # shutil.rmtree tries a close that failed again
+            (folder / name).unlink()
+        folder.rmdir()
 
 
 def database_file(path: Path) -> Path:
