@@ -32,12 +32,12 @@ CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 _ANY, _ANY_ABOVE, _ANY_BETWEEN = "[^/]*", "(?:.+/)?", "(?:/.+)?"
 """What pathspec makes of `*`, and of `**` in front of a pattern and within it."""
 
-_ONE = rf"(?!{re.escape(_ANY)})(?>\\.|\[\^?+\]?+(?>\\.|[^\]\\])*+\]|[^/()\\$])"
+_ONE = rf"(?!{re.escape(_ANY)})(?>\\.|\[\^?+\]?+(?>(?:\\.|[^\]\\])*)\]|[^/()\\$])"
 """Any other part of a name: a character, or a class of them. Taken in one way or not at all: of classes that could be
 taken in two, thirty could be taken in a thousand million."""
 
-_STARS = re.compile(rf"(?>{re.escape(_ANY)}(?:{_ONE})*+)+{re.escape(_ANY)}")
-"""All from the first `*` of a name to its last."""
+_STARS = re.compile(rf"(?>{re.escape(_ANY)}(?>(?:{_ONE})*))+{re.escape(_ANY)}")
+"""All from the first `*` of a name to its last. Python before 3.11.5 fails at `(?:...)*+`, so it is `(?>(?:...)*)`."""
 
 _NOTHING: frozenset[bytes] = frozenset()
 _NO_NAMES: Mapping[bytes, Sequence[str]] = {}

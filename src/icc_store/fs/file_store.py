@@ -47,12 +47,15 @@ _LARGE_READ = 1 << 20
 class FileStore:
     """Stores files of one run."""
 
-    def __init__(self, adder: Adder, objects: Objects, watcher: Watcher | None = None) -> None:
+    def __init__(
+        self, adder: Adder, objects: Objects, watcher: Watcher | None = None, reader: FileReader | None = None
+    ) -> None:
+        """Files are read by `reader`, without one from the file system as it is."""
         self._watcher = watcher
         self._add = adder.add
         self._adder = adder
         self._objects = objects
-        self._reader = FileReader()
+        self._reader = FileReader() if reader is None else reader
         self.ahead: ReadAhead | None = None
         """What reads files before they are asked for."""
         self.read_bytes = 0
