@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
 from icc_store.store.lmdb_store import COMPACT_NAME, DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
-from icc_store.store.plain_files import require_plain_files
+from icc_store.store.plain_files import remove_folder, require_plain_files
 
 if TYPE_CHECKING:
     from icc_store.operations.salvage_source import Evidence
@@ -136,10 +135,16 @@ def _remove_unfinished(path: Path) -> None:
     """Remove what was made of a repository that never became one."""
     if (path / WRITERS_NAME).exists():
         (path / WRITERS_NAME).rmdir()
-    shutil.rmtree(path / COMPACT_NAME, ignore_errors=True)
+    _discard(path / COMPACT_NAME)
     remove_parity(path)
     for name in sorted(_FILES_OF_UNFINISHED):
         (path / name).unlink(missing_ok=True)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a directory of what is worth nothing any more; what cannot be removed is in nobody's way."""
+    with suppress(OSError):
+        remove_folder(folder)
 
 
 @contextmanager
@@ -238,16 +243,16 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
         use = FileLock(path / USE_LOCK, monitor=monitor, clock=clock)
         stack.enter_context(use.held())
         stack.enter_context(FileLock(path / WRITE_LOCK, monitor=monitor, clock=clock).held())
-        shutil.rmtree(temporary, ignore_errors=True)  # left by a repair that was killed
+        _discard(temporary)  # left by a repair that was killed
         temporary.mkdir(mode=0o700)
-        stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+        stack.callback(_discard, temporary)
         try:
             rescued = rescue(path, temporary, header.repository)
         except DamageError as error:
             if not header.has_parity:
                 raise
             rescued = Rescued(problems=[error.message])  # parity knows all blocks, and finds those that are left
-            shutil.rmtree(temporary)
+            remove_folder(temporary)
             temporary.mkdir(mode=0o700)
         rescued.problems += lost_header
         store = LmdbStore(temporary, header.repository, FileLock(temporary / WRITE_LOCK))

@@ -46,6 +46,12 @@ def test_a_call_fails() -> None:
         ("forget", "EMFILE once", "/store/lock.mdb"),  # taken for damage
         ("run-due", "ENOSPC once", r"^pwrite .*/store/data\.mdb"),  # the next chore took what LMDB said then for damage
         ("import of a memory", "EMFILE once", "/backup/manifest.json"),  # stored as one of the memory's own files
+        ("import of a memory", "EACCES once", "/backup/SHA256SUMS"),  # likewise, since the scan could open it
+        ("import of a memory", "EACCES once", "/backup/manifest.json"),
+        ("gc --compact", "EIO once", r"/store/compact\.tmp"),  # closed twice, and told of the second time
+        ("validate --fix-indexes", "killed", r"^write .*/Pattern/\.icc-restore-\w+"),  # stayed for ever
+        ("validate --fix-indexes", "EIO from then on", r"^renameat .*/tag-index\.json"),  # likewise
+        ("validate --fix-indexes", "EMFILE once", r"^openat64 .*/indexes/tag-index\.json"),  # the reason was not said
         ("run-due", "EIO once", r"^open64 .*/store/data\.mdb"),  # what verify had found was counted and not said
         ("restore of a memory", "EIO once", r"^pwrite .*/data\.mdb"),  # why the database had closed itself was not said
         ("run-due", "EMFILE once", r"^open64 .*/store/data\.mdb"),  # what kept verify from looking was a finding

@@ -6,7 +6,6 @@ its own files.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from icc_store.limits import MIB
@@ -16,6 +15,7 @@ from icc_store.store.head import fsync_path
 from icc_store.store.lmdb_store import DATA_NAME
 from icc_store.store.newest_blocks import NewestBlocks, NewestContent, NewestState, pieced_together
 from icc_store.store.noted_write import ever_removed
+from icc_store.store.plain_files import remove_folder
 
 __all__ = ("NewestBlocks", "NewestContent", "NewestState", "ever_removed", "pieced_together")
 """What others than this module need of the store's."""
@@ -94,9 +94,7 @@ def remove_parity(repository: Path) -> None:
     """Remove all parity files in a repository's directory."""
     folder = parity_folder(repository)
     if folder.exists():
-        for name in os.listdir(folder):  # shutil.rmtree tries a close that failed again
-            (folder / name).unlink()
-        folder.rmdir()
+        remove_folder(folder)
 
 
 def database_file(path: Path) -> Path:

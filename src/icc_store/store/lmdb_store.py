@@ -8,10 +8,9 @@ append's result checked; `head` written after each commit and compared when the 
 from __future__ import annotations
 
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -35,6 +34,7 @@ from icc_store.store.lmdb_transaction import (
 from icc_store.store.locks import FileLock
 from icc_store.store.newest_blocks import Changes, NewestBlocks
 from icc_store.store.noted_write import NotedWrite
+from icc_store.store.plain_files import remove_folder
 from icc_store.store.protocol import Table
 from icc_store.store.writers import lowest_writer, writer_record
 
@@ -200,7 +200,7 @@ class LmdbStore:
             raise DiskFull(f"the disk of {self.path} has no room for a second copy of the live data")
         folder = self.path / COMPACT_NAME
         if folder.exists():
-            shutil.rmtree(folder)  # left by a process that was killed
+            remove_folder(folder)  # left by a process that was killed
         folder.mkdir(mode=0o700)
         try:
             with self._lock.held(), self._translated():
@@ -210,7 +210,8 @@ class LmdbStore:
                 (folder / DATA_NAME).rename(self.file)
                 fsync_path(self.path)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # the next compaction removes it
+                remove_folder(folder)
         self._open()
         return before - self.file.stat().st_size
 

@@ -23,6 +23,22 @@ def read_plain(path: Path, most: int) -> bytes:
         return file.read(most + 1)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a directory of a repository with all in it. No link is followed. Raises OSError.
+
+    `shutil.rmtree` closes a second time what it could not close, and tells of that even when it is to tell of nothing.
+    """
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path))
+    for name in os.listdir(path):
+        each = path / name
+        if stat.S_ISDIR(os.lstat(each).st_mode):
+            remove_folder(each)
+        else:
+            os.unlink(each)
+    os.rmdir(path)
+
+
 def require_plain_files(path: Path) -> None:
     """Raise NotARepository where anything directly in the repository at `path` is neither file nor directory."""
     try:

@@ -70,12 +70,12 @@ def fix_indexes(
         return take_snapshot(repository, [path], options=named, monitor=monitor, clock=clock)
 
     before = taken(NAME_BEFORE)
-    unsaved = [problem for problem, _ in before.problems if problem in plan.contents]
-    if unsaved:
-        raise SourceError(
-            f"{display(unsaved[0])} could not be stored, so it is not replaced",
-            hint="make it readable, or move it away",
-        )
+    for unsaved, why in before.problems:
+        if unsaved in plan.contents:
+            raise SourceError(
+                f"{display(unsaved)} could not be stored, so it is not replaced: {why}",
+                hint="make it readable, or move it away",
+            )
     monitor.phase("rebuild")
     plan = _plan(path, clock)  # once more: the agent may have stored something meanwhile
     replace_live(path, plan.contents, now_ns=clock.now_ns())

@@ -19,8 +19,8 @@ from icc_store.operations.tar_import import PLAINLY, ImportOptions, ImportResult
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_SEEN_BY_SCAN = frozenset((errno.ENOENT, errno.ELOOP, errno.EACCES, errno.EPERM))
-"""Missing, a link, or not ours to read: the scan comes to the same. Anything else may be over by then."""
+_NO_PAPER = frozenset((errno.ENOENT, errno.ELOOP))
+"""Missing, or a link. Anything else may be over when the scan comes, which would store a paper as one of the files."""
 
 
 def import_directory(
@@ -102,10 +102,12 @@ def _read(path: bytes, limit: int) -> bytes | None:
     try:
         fd = os.open(path, _READ)
     except OSError as error:
-        if error.errno in _SEEN_BY_SCAN:
+        if error.errno in _NO_PAPER:
             return None
         where = os.fsdecode(path)
-        raise SourceError(f"{where} cannot be read: {error.strerror}", hint="nothing was stored") from error
+        raise SourceError(
+            f"{where} cannot be read: {error.strerror}", hint="make it readable, or move it away; nothing was stored"
+        ) from error
     with open(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):

@@ -6,12 +6,14 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, place_of
 from icc_store.errors import TargetError
+from icc_store.fs.leftovers import of_the_dead
 from icc_store.fs.metadata import MetadataReader
-from icc_store.fs.writer import TreeWriter
+from icc_store.fs.writer import TEMPORARY, TreeWriter
 from icc_store.model.entry import Entry
 from icc_store.model.paths import display, join, parts
 from icc_store.model.tree import Owners
@@ -57,6 +59,7 @@ def read_live(target: Path, path: bytes, most: int) -> bytes:
 def replace_live(target: Path, contents: Mapping[bytes, bytes], *, now_ns: int) -> None:
     """Write these files, each whole or not at all; they keep owner, mode and attributes and get this time.
 
+    What earlier runs that were killed left unfinished beside them is removed.
     Raises TargetError where one cannot be written.
     """
     with TreeWriter(target, numeric_ids=True) as writer:
@@ -65,12 +68,20 @@ def replace_live(target: Path, contents: Mapping[bytes, bytes], *, now_ns: int) 
             try:
                 for directory in above:
                     writer.enter(directory)
+                _remove_unfinished(writer)
                 writer.write_file(_entry(writer, name, now_ns), Owners(), (data,))
                 for _ in above:
                     writer.leave()
             except OSError as error:
                 raise TargetError(f"{display(path)} cannot be written: {error.strerror}") from error
         writer.finish()
+
+
+def _remove_unfinished(writer: TreeWriter) -> None:
+    """What killed processes left unfinished in the current directory, in which nothing was written yet."""
+    for name in of_the_dead(writer.directory_fd, writer.listdir(), TEMPORARY):
+        with suppress(OSError):  # it is in nobody's way
+            writer.remove(name)
 
 
 def _entry(writer: TreeWriter, name: bytes, now_ns: int) -> Entry:
