@@ -9,6 +9,7 @@ import pytest
 from icc_store.errors import DamageError
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
+from icc_store.model.tree import find_entry
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.forget import ForgetOptions, forget
 from icc_store.operations.gc import GcOptions, collect
@@ -109,6 +110,41 @@ def test_nothing_leads_to_what_was_left(repository: Repository, tmp_path: Path) 
     assert [finding.severity for finding in found.findings] == [Severity.INCONSISTENCY]
     assert verify(repository).findings == ()
     assert clean(repository).unreadable == ()
+
+
+def test_lost_data_names_its_snapshots(tmp_path: Path) -> None:
+    """gc stops over snapshots whose data is lost, and names them with the command that lets go of them.
+
+    One that is whole is not named, nor one that was healed since verify called it suspect. Then gc goes on.
+    """
+    source, other = tmp_path / "source", tmp_path / "other"
+    create_repository(tmp_path / "r")
+    with open_repository(tmp_path / "r") as repository:
+        for number in range(3):
+            fill(source, {"shared": noise(1, 3000), "own": noise(number, 3000)})
+            snap(repository, source, name=f"lost {number}")
+        fill(other, {"healed": noise(7, 3000)})
+        snap(repository, other)
+        files = zip(repository.snapshots()[2:], (b"shared", b"healed"), strict=True)
+        found = [find_entry(repository.objects, snapshot.record.root, name) for snapshot, name in files]
+        for number in [damage.block_of(repository, one[0].chunk) for one in found if one]:
+            damage.damage_block(repository, number)
+        (source / "shared").unlink()
+        snap(repository, source, name="whole")
+    program = Program(tmp_path / "r")
+    with open_repository(tmp_path / "r") as repository:
+        ids = [snapshot.id.hex()[:8] for snapshot in repository.snapshots()]
+    assert program("verify").code == 6
+    program.good("snapshot", str(other), "--name", "healing")
+    told = program("gc", "--now")
+    assert told.code == 6
+    assert "'lost 0'" in told.err
+    assert f"`icc-store forget {' '.join(ids[:3])} --purge`" in told.err
+    program.good("forget", *ids[:3], "--purge")
+    assert "3 removed for good" in program("gc", "--now").out
+    assert program("verify").code == 6  # it removes the damaged blocks, which nothing needs any more
+    program.good("verify")
+    program.good("gc", "--now")
 
 
 def test_what_a_user_is_told(tmp_path: Path) -> None:

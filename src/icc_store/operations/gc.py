@@ -16,6 +16,7 @@ from icc_store.model.maintenance import annotation_ids, bump_epoch, gc_epoch, re
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations.gc_damage import naming_snapshots
 from icc_store.operations.gc_mark import Marks
 from icc_store.operations.gc_sweep import Sweep, SweepCounters
 from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source, default_policy
@@ -75,8 +76,8 @@ def collect(
 ) -> GcResult:
     """Apply retention, remove what is due, free what nothing needs.
 
-    Raises DamageError before anything is removed when something that is needed is missing or damaged. Damaged blocks
-    that nothing needs are left, and named in the result.
+    Raises DamageError before anything is removed when something that is needed is missing or damaged; it names the
+    snapshots. Damaged blocks that nothing needs are left, and named in the result.
     """
     now = clock.now_ns()
     policy = options.policy or default_policy()
@@ -132,18 +133,21 @@ class _Collection:
             if epoch != self.marks.epoch:
                 self.marks.clear(epoch)
                 self._marked: set[ObjectId] = set()
+            at = None
             lowest = self._repository.store.lowest_writer()  # after the view: who begins now has written none of these
             try:
                 if lowest is not None:
                     self.marks.hold(range(lowest, last + 1))
                 fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
-                self.marks.mark_trees(self._repository.record(identity).root for identity in fresh)
+                for at in fresh:
+                    self.marks.mark_trees([self._repository.record(at).root])
+                at = None
                 self.marks.mark_bases()
                 self._marked.update(fresh)
-            except DamageError:
+            except DamageError as error:
                 self._repository.objects.forget()
                 if gc_epoch(self._repository.objects.transaction) == epoch:
-                    raise
+                    raise naming_snapshots(error, self._repository, at, self._gone) from error
             else:
                 return known
 

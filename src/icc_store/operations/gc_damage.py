@@ -1,4 +1,6 @@
-"""Blocks that a sweep cannot read and that nothing needs: they stay for `verify` to look at, but nothing leads there.
+"""Damage that gc meets: snapshots that cannot be followed, over which it stops, and blocks that nothing needs.
+
+Such blocks stay for `verify` to look at, but nothing leads there.
 
 Which objects stand in such a block nobody can say any more; there may be trees among them, whose rows have to go before
 what they hold does. So all index rows into it go, unless it holds a record: of that there is a second copy, and
@@ -7,12 +9,59 @@ what they hold does. So all index rows into it go, unless it holds a record: of 
 
 from __future__ import annotations
 
-from icc_store.errors import BlockDamaged
-from icc_store.ids import KEY_SIZE
+from collections.abc import Collection
+
+from icc_store.errors import BlockDamaged, DamageError
+from icc_store.ids import KEY_SIZE, ObjectId
 from icc_store.model.maintenance import annotation_ids, snapshot_ids
+from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
+from icc_store.monitor import SILENT
 from icc_store.objects.block import Block
+from icc_store.operations.gc_mark import Marks
+from icc_store.operations.resolve import SHORT_ID
 from icc_store.operations.verify_index import RowsByBlock
+
+_NAMED = 10
+"""Snapshots that a message names; each is followed to its end before."""
+
+
+def naming_snapshots(
+    error: DamageError, repository: Repository, at: ObjectId | None, gone: Collection[ObjectId]
+) -> DamageError:
+    """The error over something that marking did not find or could not read, with the snapshots that need it.
+
+    `at` is the one that was being marked. Beside it those are named that verify called suspect, if they still are.
+    """
+    try:
+        known = repository.snapshots(forgotten=True)
+    except DamageError:
+        return error
+    perhaps = [one for one in known if one.id == at or (one.suspect and one.id not in gone)]
+    perhaps.sort(key=lambda one: one.id != at)
+    damaged = [one for one in perhaps[:_NAMED] if not _can_be_marked(repository, one)]
+    if not damaged:
+        return error
+    names = ", ".join(f"{_short(one)} {one.record.name!r}" if one.record.name else _short(one) for one in damaged)
+    return DamageError(
+        f"gc stopped, since what these snapshots hold is not all there: {names}: {error.message}",
+        hint="`icc-store verify` names the files, and the next snapshot stores again what is still on the disk; then "
+        f"`icc-store forget {' '.join(map(_short, damaged))} --purge` lets go of those that stay damaged",
+    )
+
+
+def _short(snapshot: Snapshot) -> str:
+    return snapshot.id.hex()[:SHORT_ID]
+
+
+def _can_be_marked(repository: Repository, snapshot: Snapshot) -> bool:
+    marks = Marks(repository.objects, SILENT)
+    try:
+        marks.mark_trees([snapshot.record.root])
+        marks.mark_bases()
+    except DamageError:
+        return False
+    return True
 
 
 class UnreadableBlocks:
