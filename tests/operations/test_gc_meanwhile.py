@@ -69,6 +69,33 @@ def test_a_snapshot_in_the_middle_of_gc(history: History, other: Neighbour, tmp_
             check(repository, expected)
 
 
+@pytest.mark.parametrize("step", [0.0, 2.0])
+def test_between_two_steps_of_gc(other: Neighbour, tmp_path: Path, step: float) -> None:
+    """What a step of gc has left is whole: nothing can be found whose base went with the step before."""
+    changed = {"d/changed": words(2, 9000) + b"more"}
+    states: list[Contents] = [{"d/changed": words(2, 9000)}, {"large": noise(4, 9_000_000)}, changed]
+    states[1] |= states[0]
+    with_others = [*((files, "home") for files in states), ({"b": b"1"}, "other")]
+    history = make_history(tmp_path / "history", with_others)
+    going = list(history.expected)[:3]
+    for trial in trials(history, tmp_path, step=step, most=40):
+        expected = {one: files for one, files in history.expected.items() if one not in going}
+
+        def take(path: Path = trial.path, expected: dict[bytes, Contents] = expected) -> None:
+            taken = other.snapshot(path, history.source, changed)
+            if isinstance(taken, list):
+                expected[taken[0]] = changed
+
+        with open_repository(trial.path, clock=new_clock()) as repository:
+            forget(repository, going, options=ForgetOptions(purge=True))
+        with open_repository(trial.path, clock=trial.clock(take)) as repository:
+            clean(repository)
+            trial.ends()
+            check(repository, expected)
+            clean(repository)
+            check(repository, expected)
+
+
 @pytest.mark.parametrize("step", [0.0, 0.4, 2.0])
 def test_gc_in_the_middle_of_a_snapshot(history: History, other: Neighbour, tmp_path: Path, step: float) -> None:
     """Whenever gc removes what a snapshot has just found to be stored already, the snapshot is whole in the end."""

@@ -1,7 +1,8 @@
 """Sweeping: blocks without a marked object go, blocks with few of them are rewritten, index rows follow.
 
-First the index rows of all dead trees and content lists go, in one transaction: whoever finds a tree in the index may
-rely on all it refers to, so parents must never outlive what they hold. Then the sweep goes through the blocks in
+First the index rows of all dead trees and content lists go, and of all dead deltas, in one transaction: whoever finds a
+tree in the index may rely on all it refers to, and whoever finds an object on being able to read it, so they must never
+outlive what they hold and what they are written against. Then the sweep goes through the blocks in
 batches of one transaction each.
 
 Every transaction is planned without any lock, and looks at the snapshots again before it acts: has one been committed
@@ -150,7 +151,7 @@ class Sweep:
         self._refresh()
 
     def _drop_parents(self, *, alone: bool) -> bool:
-        """Remove the rows of dead trees and lists. False when it must be tried again, on newer marks.
+        """Remove the rows of dead trees, lists and deltas. False when it must be tried again, on newer marks.
 
         What former runs saw of dead trees goes with them: a run must not trust such a tree when another one, which may
         end without a snapshot, stores it again.
@@ -171,7 +172,7 @@ class Sweep:
             if block is None:
                 continue
             needed, base_only = self._needed(number)
-            frames = [at for at, frame in enumerate(block.frames) if frame.kind in (Kind.TREE, Kind.LIST)]
+            frames = [at for at, each in enumerate(block.frames) if each.kind in (Kind.TREE, Kind.LIST) or each.bases]
             bits = sum(frame_bits(block, at) for at in frames)
             rows, bases = self._rows(number, block, bits & ~needed, bits & base_only)
             if not rows and not bases:
