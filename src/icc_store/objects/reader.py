@@ -104,7 +104,7 @@ class ObjectReader:
         row = self.transaction.row(identity[:KEY_SIZE])
         if row is None:
             return False
-        return not is_base_row(row) or any(not place.base_only for place in self._places(identity))
+        return not is_base_row(row) or any(not place.base_only for place in self.places(identity))
 
     def get(self, identity: ObjectId, kind: int) -> bytes:
         """The plain bytes of an object, proven by its id. Where one copy is damaged, the others are tried.
@@ -115,7 +115,7 @@ class ObjectReader:
         failure: DamageError | None = None
         for _ in range(_LOOKS):
             number, failure = 0, None  # of this look: by the next one, what was moved may be gone
-            for location in self._places(identity):
+            for location in self.places(identity):
                 number = location.block
                 try:
                     data = self._proven(location, identity, kind)
@@ -131,7 +131,7 @@ class ObjectReader:
             self.forget()  # the block was moved since the row was read: look again
         raise BlockDamaged(f"object {identity.hex()} is in block {number}, which is missing")
 
-    def _places(self, key: bytes) -> Iterator[Location]:
+    def places(self, key: bytes) -> Iterator[Location]:
         """Every place of an object: two runs at a time may have stored it twice, and a base may be stored anew."""
         first = self.locate(key)
         if first is not None:
@@ -233,7 +233,7 @@ class ObjectReader:
 
     def base_location(self, key: bytes, below: int) -> Location | None:
         """The copy of a base that frames of depth `below` are read with, or None when there is none."""
-        for location in self._places(key):
+        for location in self.places(key):
             block = self.block(location.block)
             if block is not None and block.frames[block.frame_at(location.position)[0]].depth < below:
                 return location
@@ -247,7 +247,7 @@ class ObjectReader:
         failure: DamageError | None = None
         for _ in range(_LOOKS):
             moved = False
-            for location in self._places(key):
+            for location in self.places(key):
                 block = self.block(location.block)
                 try:
                     if block is None:

@@ -1,6 +1,7 @@
 """Which objects the snapshots of a damaged repository still reach, and which of them are only written against.
 
-Like gc's marks, but what cannot be read is passed over: whoever repairs must keep what is left.
+Like gc's marks, but what cannot be read is passed over: whoever repairs must keep what is left. Of several copies of an
+object one is chosen that can be read: here are rows also for those that gc had let go, with what they need.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from icc_store.errors import DamageError
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.closure import Reference, references
+from icc_store.objects.chains import Chains
 from icc_store.objects.reader import ObjectReader
 from icc_store.operations.gc_mark import needed_bases
 
@@ -19,6 +21,7 @@ class Reach:
 
     def __init__(self, objects: ObjectReader) -> None:
         self._objects = objects
+        self._chains = Chains(objects)
         self.live: dict[int, int] = {}
         """What snapshots refer to."""
         self.bases: dict[int, int] = {}
@@ -30,7 +33,7 @@ class Reach:
         stack += [(Kind.XATTRS, other) for other in others]
         while stack:
             kind, identity = stack.pop()
-            location = self._objects.locate(identity)
+            location = self._chains.place(identity)
             if location is None or self.live.get(location.block, 0) >> location.position & 1:
                 continue
             self.live[location.block] = self.live.get(location.block, 0) | 1 << location.position
@@ -54,10 +57,7 @@ class Reach:
             if block is None:
                 continue
             for key, depth in needed_bases(block, bits):
-                try:
-                    location = self._objects.base_location(key, depth)
-                except DamageError:
-                    continue
+                location = self._chains.base_place(key, depth)
                 if location is not None and not self.bases.get(location.block, 0) >> location.position & 1:
                     self.bases[location.block] = self.bases.get(location.block, 0) | 1 << location.position
                     pending.append(location.block)
