@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -14,11 +14,14 @@ from icc_store.errors import BlockDamaged, DamageError, UsageError
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
 from icc_store.model.tree import find_entry
+from icc_store.monitor import SILENT, Monitor
 from icc_store.opening import create_copy, create_repository, open_repository
 from icc_store.operations.copy import CopyResult, copy_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
+from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.verify import verify
 from tests.support.live import NOW, Contents, clean, contents, fill, new_clock, snap
+from tests.support.mortal import Died, Mortal
 from tests.support.neighbour import HookedClock, Neighbour, neighbour
 from tests.support.shelf import noise, words
 
@@ -50,9 +53,9 @@ def copied(source: Repository) -> Iterator[Repository]:
         yield target
 
 
-def copy(source: Repository) -> CopyResult:
+def copy(source: Repository, monitor: Monitor = SILENT) -> CopyResult:
     with copied(source) as target:
-        return copy_repository(source, target)
+        return copy_repository(source, target, monitor=monitor)
 
 
 def take(repository: Repository, files: Contents) -> Snapshot:
@@ -147,6 +150,75 @@ def test_a_base_that_the_copy_has_let_go(source: Repository) -> None:
     assert frame[2].bases
     copy(source)
     holds(source, {first.id: FIRST, second.id: SECOND})  # the first is still there, forgotten, in the source
+
+
+def stored_the_other_way_round(source: Repository) -> tuple[dict[bytes, Contents], Contents]:
+    """Let source and copy have the versions of a file at opposite depths; returns what the copy has, and what is next.
+
+    The copy has each written against the one before. The source has forgotten all, and then gone back through them;
+    it stopped at one that it can read in a few steps, and the copy in many.
+    """
+    states = [{"a": words(1, 20_000) + b"%d" % number} for number in range(16)]
+    expected = {take(source, state).id: state for state in states}
+    copy(source)
+    forget(source, list(expected), options=PURGE)
+    clean(source)
+    expected |= {take(source, state).id: state for state in states[:9:-1]}
+    copy(source)
+    return expected, {"a": words(1, 20_000) + b"the next"}
+
+
+def test_what_the_copy_has_at_other_depths(source: Repository) -> None:
+    """New objects can be read where the copy has what they are written against, and all below, at greater depths."""
+    expected, following = stored_the_other_way_round(source)
+    expected[take(source, following).id] = following
+    copy(source)
+    holds(source, expected)
+    assert copy(source) == CopyResult(0, 0, 0, 0)
+
+
+def test_a_copy_that_dies(source: Repository) -> None:
+    """Whenever a copy ends for good, all that has arrived can be read, and the next one brings the rest."""
+    expected, following = stored_the_other_way_round(source)
+    before = dict(expected)
+    expected[take(source, following).id] = following
+    path, at, monitor = source.path.with_name("copy"), 0, Mortal(0)
+    shutil.copytree(path, path.with_name("as it was"))
+    while not monitor.left:
+        at += 1
+        shutil.rmtree(path)
+        shutil.copytree(path.with_name("as it was"), path)
+        monitor = Mortal(at)
+        with suppress(Died):
+            copy(source, monitor)
+        with copied(source) as target:
+            assert not verify(target).damaged
+            assert {one.id for one in target.snapshots()} >= set(before)
+        copy(source)
+        holds(source, expected)
+    assert at > 3
+
+
+@pytest.mark.parametrize("optimized", ["source", "copy", "both"])
+def test_after_optimize(source: Repository, optimized: str) -> None:
+    """What was written anew for size, here or there or both, is what later objects can be read with."""
+    states = [{"a": words(1, 20_000) + b"%d" % number} for number in range(12)]
+    expected = {take(source, state).id: state for state in states[:8]}
+    copy(source)
+    for name, repository in (("source", source), ("copy", None)):
+        if optimized in (name, "both"):
+            with nullcontext(repository) if repository else copied(source) as chosen:
+                assert optimize(chosen, options=OptimizeOptions(level=1, threads=1)).complete
+    for state in states[8:]:
+        expected[take(source, state).id] = state
+        copy(source)
+    holds(source, expected)
+    with copied(source) as target:  # and back, into a source that has lost them
+        forget(source, list(expected), options=PURGE)
+        clean(source)
+        copy_repository(target, source)
+    assert {one.id: contents(source, one) for one in source.snapshots()} == expected
+    assert not verify(source).findings
 
 
 def test_into_something_else(source: Repository, tmp_path: Path) -> None:

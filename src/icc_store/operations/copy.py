@@ -1,18 +1,17 @@
 """copy: what one repository has and another does not, block by block.
 
 The second repository has the same repository id, so blocks are copied as they are, after they were checked; it has an
-instance id of its own. Blocks come first, then the records of snapshots whose whole closure has arrived, then
-annotations. A copy never removes anything: what the first repository forgot, it forgets too, and its own gc removes.
+instance id of its own. Blocks come first (operations/copy_blocks.py), then the records of snapshots whose whole closure
+has arrived, then annotations. A copy never removes anything: what the first repository forgot, it forgets too, and its
+own gc removes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from icc_store.codec.hashing import object_id
-from icc_store.errors import BlockDamaged, DamageError, IccStoreError, UsageError
-from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
-from icc_store.limits import BATCH_BYTES
+from icc_store.errors import DamageError, IccStoreError, UsageError
+from icc_store.ids import Kind, ObjectId
 from icc_store.model.closure import closure
 from icc_store.model.maintenance import (
     annotation_ids,
@@ -20,16 +19,13 @@ from icc_store.model.maintenance import (
     gc_epoch,
     insert_annotation,
     insert_snapshot,
-    remember_copied,
     snapshot_ids,
 )
 from icc_store.model.record import Annotation, unpack_annotation
 from icc_store.model.repository import Repository
 from icc_store.model.upkeep import KnownCopy, remember_copy
 from icc_store.monitor import SILENT, Monitor
-from icc_store.objects.block import Block
-from icc_store.objects.index import pack_row, rows_into, unpack_row
-from icc_store.operations.gc_mark import frame_bits, needed_bases
+from icc_store.operations.copy_blocks import BlockCopy, MovedMeanwhile
 
 _TRIES = 5
 
@@ -58,7 +54,7 @@ def copy_repository(source: Repository, target: Repository, *, monitor: Monitor 
     for attempt in range(_TRIES):
         if task.run(from_start=attempt > 0):
             _remember(source, target, monitor)
-            return CopyResult(task.snapshots, task.annotations, task.blocks, task.size)
+            return CopyResult(task.snapshots, task.annotations, task.blocks.blocks, task.blocks.size)
     raise IccStoreError("gc kept moving what was to be copied", hint="run the command again")
 
 
@@ -72,24 +68,14 @@ def _remember(source: Repository, target: Repository, monitor: Monitor) -> None:
         monitor.note(f"that there is a copy is not noted in {source.path}: {error.message}")
 
 
-@dataclass(frozen=True)
-class _Found:
-    """A block that is to be copied: its bytes, its index rows, and what its frames are written against."""
-
-    data: bytes
-    rows: list[bytes]
-    bases: set[tuple[bytes, int]]
-
-
 class _Copy:
     def __init__(self, source: Repository, target: Repository, monitor: Monitor) -> None:
         self._source = source
         self._target = target
         self._monitor = monitor
         self._complete: set[ObjectId] = set()
-        self._bases: set[tuple[bytes, int]] = set()
-        """What copied frames are written against and the target did not have then, with the depth of those frames."""
-        self.snapshots = self.annotations = self.blocks = self.size = 0
+        self.blocks = BlockCopy(source, target, monitor)
+        self.snapshots = self.annotations = 0
 
     def run(self, *, from_start: bool) -> bool:
         """Copy once. False when something did not arrive, because gc moved or removed it meanwhile, here or there."""
@@ -99,98 +85,20 @@ class _Copy:
         wanted, notes, epoch = snapshot_ids(seen), annotation_ids(seen), gc_epoch(seen)
         try:
             with self._target.store.adding():
-                self._copy_blocks(0 if from_start else copied_up_to(self._target, self._source.header.instance))
+                self._monitor.phase("copy blocks")
+                self.blocks.run(0 if from_start else copied_up_to(self._target, self._source.header.instance))
                 return self._copy_records(wanted, notes)
+        except MovedMeanwhile:
+            return False
         except DamageError:
             self._source.objects.forget()
             if gc_epoch(self._source.objects.transaction) == epoch:
                 raise
             return False
 
-    def _copy_blocks(self, after: int) -> None:
-        self._monitor.phase("copy blocks")
-        batch: list[_Found] = []
-        size, last = 0, after
-        for number in [number for number, _ in self._source.objects.transaction.block_sizes(after + 1)]:
-            last = number
-            found = self._new_block(number)
-            if found is None:
-                continue
-            batch.append(found)
-            size += len(found.data)
-            if size >= BATCH_BYTES:
-                self._append(batch, last)
-                batch, size = [], 0
-        if batch or last > after:
-            self._append(batch, last)
-
-    def _new_block(self, number: int) -> _Found | None:
-        """A block, proven, if anything in it is new. Records are copied by themselves.
-
-        What gc has left in a block without an index row is copied along, but it is nobody's and proves nothing.
-        """
-        block = self._source.objects.block(number)
-        txn = self._source.objects.transaction  # only now: reading the block may have ended the one before
-        data = txn.block(number)
-        if data is None or block is None or (block.frames and block.frames[0].kind in RECORD_KINDS):
-            return None
-        ids = block.ids
-        rows = rows_into(txn, number, ids)
-        wanted = {location.position: location.base_only for _, location in map(unpack_row, rows)}
-        if all(self._has(ids[position], base_only=base_only) for position, base_only in wanted.items()):
-            return None
-        bits = 0
-        for frame_number, first in enumerate(block.firsts):
-            if any(first <= position < first + len(block.frames[frame_number].ids) for position in wanted):
-                self._prove(number, block, frame_number)
-                bits |= frame_bits(block, frame_number)
-        return _Found(data, rows, needed_bases(block, bits))
-
-    def _has(self, identity: ObjectId, *, base_only: bool) -> bool:
-        """Whether the target has an object as the source has it, also for those who need it at a lesser depth."""
-        if any(key == identity[:KEY_SIZE] for key, _ in self._bases):
-            return False
-        objects = self._target.objects
-        return objects.locate(identity) is not None if base_only else objects.contains(identity)
-
-    def _prove(self, number: int, block: Block, frame_number: int) -> None:
-        """Decode a frame and compare each of its objects with its id."""
-        frame = block.frames[frame_number]
-        plain = self._source.objects.frame_plain(number, block, frame_number)
-        at = 0
-        for identity, length in zip(frame.ids, frame.lengths, strict=True):
-            if object_id(frame.kind, plain[at : at + length]) != identity:
-                raise BlockDamaged(f"block {number} holds an object that is not what its id says")
-            at += length
-
-    def _append(self, batch: list[_Found], last: int) -> None:
-        size = sum(len(found.data) for found in batch)
-        with self._target.store.write() as txn:
-            moved = []
-            for found in batch:
-                number = txn.append_block(found.data)
-                for row in found.rows:
-                    key, location = unpack_row(row)
-                    moved.append(pack_row(key, number, location.position, base_only=location.base_only))
-            txn.insert_rows(sorted(moved))
-            remember_copied(txn, self._source.header.instance, last)
-        self.blocks += len(batch)
-        self.size += size
-        self._monitor.advance(0, size, b"")
-        self._target.objects.renew()
-        for found in batch:
-            self._bases |= found.bases
-        self._bases = {(key, depth) for key, depth in self._bases if self._lacks_base(key, depth)}
-
-    def _lacks_base(self, key: bytes, depth: int) -> bool:
-        return self._target.objects.base_location(key, depth) is None
-
     def _copy_records(self, wanted: list[ObjectId], notes: list[ObjectId]) -> bool:
         """Copy the records that are new. False when something they need has not arrived, or has gone again."""
         self._monitor.phase("copy snapshots")
-        if any(self._lacks_base(*base) for base in self._bases):
-            return False
-        self._bases.clear()
         self._target.objects.renew()
         epoch = gc_epoch(self._target.objects.transaction)
         there = set(snapshot_ids(self._target.objects.transaction))
