@@ -179,7 +179,7 @@ def record() -> SnapshotRecord:
         warnings=((b"gone", "No such file or directory"),),
         program="1.0",
         manifest={"key": "value"},
-        kept={128: 1},
+        annotations_before=1,
     )
 
 

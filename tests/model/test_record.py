@@ -54,7 +54,8 @@ records = st.builds(
     warnings=st.lists(st.tuples(st.binary(max_size=20), text), max_size=3).map(tuple),
     program=text,
     manifest=st.none() | json_like.filter(bool),
-    kept=st.dictionaries(st.integers(128, 500), st.integers(0, 9), max_size=2),
+    annotations_before=st.integers(0, (1 << 63) - 1),
+    kept=st.dictionaries(st.integers(129, 500), st.integers(0, 9), max_size=2),
 )
 
 

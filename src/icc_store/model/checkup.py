@@ -25,6 +25,7 @@ __all__ = (
     "copies",
     "damaged_counters",
     "disown",
+    "last_annotation",
     "mark_suspect",
     "mend_records",
     "next_to_verify",
@@ -54,6 +55,11 @@ def damaged_counters(txn: ReadTransaction) -> list[str]:
     if any(True for _ in txn.block_sizes(last_block + 1)):
         wrong.append(f"the last block is said to be {last_block}, and there are later ones")
     return wrong
+
+
+def last_annotation(txn: ReadTransaction) -> int:
+    """The last number given to an annotation; 0 where there was none."""
+    return number_at(txn, counter_key(Table.ANNOTATIONS))
 
 
 def snapshot_rows(txn: ReadTransaction) -> list[tuple[bytes, ObjectId]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from icc_store.codec.serial import unpack
 from icc_store.errors import UsageError
 from icc_store.ids import ID_SIZE, Kind, ObjectId
-from icc_store.model.numbers import number_at, put_number
+from icc_store.model.numbers import number_at, put_number, raise_number
 from icc_store.model.record import pack_annotation, unpack_annotation, unpack_record
 from icc_store.model.repository import EPOCH_KEY, Repository, counter_key, next_number
 from icc_store.objects.records import append_record, remove_record
@@ -113,7 +113,9 @@ def insert_snapshot(repository: Repository, txn: WriteTransaction, identity: Obj
 
     Raises UsageError when the number is taken: the copy has snapshots of its own.
     """
-    _claim(repository, txn, Table.SNAPSHOTS, unpack_record(data).seq, identity)
+    record = unpack_record(data)
+    _claim(repository, txn, Table.SNAPSHOTS, record.seq, identity)
+    raise_number(txn, counter_key(Table.ANNOTATIONS), record.annotations_before)
     append_record(txn, repository.header.repository, Kind.SNAPSHOT, data)
 
 
@@ -137,5 +139,4 @@ def _claim(repository: Repository, txn: WriteTransaction, table: Table, seq: int
             hint="copy into a new directory",
         )
     txn.put(table, key, identity)
-    counter = counter_key(table)
-    put_number(txn, counter, max(seq, number_at(txn, counter)))
+    raise_number(txn, counter_key(table), seq)

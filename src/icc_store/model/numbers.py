@@ -27,3 +27,8 @@ def put_number(txn: WriteTransaction, key: bytes, number: int) -> int:
     """Write a number of 64 bits; beyond them it begins again at 0. Returns what was written."""
     txn.put(Table.META, key, (number % _END).to_bytes(_SIZE))
     return number % _END
+
+
+def raise_number(txn: WriteTransaction, key: bytes, number: int) -> None:
+    """Write a number where the row has none that is as high."""
+    put_number(txn, key, max(number, number_at(txn, key)))

@@ -91,6 +91,8 @@ class SnapshotRecord:
     program: str = ""
     manifest: dict[str, Any] | None = None
     """What a profile wants to keep about the snapshot; opaque here."""
+    annotations_before: int = 0
+    """The last number of an annotation when it was committed; those about this snapshot have higher ones."""
     kept: dict[int, Any] = field(default_factory=dict)
 
 
@@ -129,17 +131,19 @@ class Snapshot:
 _RECORD_KEYS = {
     "seq": 1, "time_ns": 2, "root": 3, "source": 4, "host": 5, "kind": 6, "name": 7, "tags": 8, "note": 9,
     "parent": 10, "paths": 11, "root_entry": 12, "exclusions": 13, "counters": 14, "warnings": 15, "program": 16,
-    "manifest": 17,
+    "manifest": 17, "annotations_before": 128,
 }  # fmt: skip
 _RECORD_TYPES = {
     "seq": int, "time_ns": int, "root": bytes, "source": str, "host": str, "kind": str, "name": str, "tags": list,
     "note": str, "parent": bytes, "paths": list, "root_entry": dict, "exclusions": dict, "counters": list,
-    "warnings": list, "program": str, "manifest": dict,
+    "warnings": list, "program": str, "manifest": dict, "annotations_before": int,
 }  # fmt: skip
 _ANNOTATION_KEYS = range(1, 6)
 _T = TypeVar("_T")
 _COUNTER_NAMES = tuple(Counters.__dataclass_fields__)
 _FIRST_KEPT_KEY = 128
+_LAST_NUMBER = (1 << 63) - 1
+"""Leaves room for numbers to come, whatever an enemy writes into a record."""
 
 
 def pack_record(record: SnapshotRecord) -> bytes:
@@ -149,7 +153,7 @@ def pack_record(record: SnapshotRecord) -> bytes:
         value = getattr(record, name)
         if name == "counters":
             value = [getattr(value, counter) for counter in _COUNTER_NAMES]
-        if value is None or value in ("", (), {}):
+        if value is None or value in ("", (), {}) or (name == "annotations_before" and not value):
             continue
         wire[key] = str(value) if name == "kind" else value
     if record.root_entry is not None:
@@ -163,7 +167,8 @@ def unpack_record(data: bytes) -> SnapshotRecord:
     try:
         wire = unpack(data)
         names = {key: name for name, key in _RECORD_KEYS.items()}
-        fields: dict[str, Any] = {names[key]: value for key, value in wire.items() if key < _FIRST_KEPT_KEY}
+        kept = {key: value for key, value in wire.items() if key >= _FIRST_KEPT_KEY and key not in names}
+        fields: dict[str, Any] = {names[key]: value for key, value in wire.items() if key not in kept}
         for name, kind in _RECORD_TYPES.items():
             if name in fields and type(fields[name]) is not kind:
                 raise ValueError(f"its field {name} is not what it should be")
@@ -175,7 +180,8 @@ def unpack_record(data: bytes) -> SnapshotRecord:
         for name in ("root", "parent"):
             if name in fields and len(fields[name]) != ID_SIZE:
                 raise ValueError(f"its {name} is not an id")
-        kept = {key: value for key, value in wire.items() if key >= _FIRST_KEPT_KEY}
+        if not 0 <= fields.get("annotations_before", 0) <= _LAST_NUMBER:
+            raise ValueError("the number of an annotation is impossible")
         return SnapshotRecord(**({"source": "", "host": ""} | fields), kept=kept)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BlockDamaged(f"a snapshot record cannot be understood: {error}") from error

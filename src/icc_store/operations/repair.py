@@ -18,7 +18,7 @@ from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
 from icc_store.limits import BATCH_BYTES
 from icc_store.model.entry import XATTRS_ID
 from icc_store.model.maintenance import WriteTransaction
-from icc_store.model.rebuild import enlist
+from icc_store.model.rebuild import enlist_annotation, enlist_snapshot
 from icc_store.model.record import SnapshotRecord, unpack_annotation, unpack_record
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -146,7 +146,7 @@ class _Rebuild:
                 append_record(txn, self._repository.header.repository, Kind.SNAPSHOT, data)
                 self.snapshots[identity] = unpack_record(data)
             for identity, record in self.snapshots.items():
-                enlist(txn, Kind.SNAPSHOT, record.seq, identity)
+                enlist_snapshot(txn, record, identity)
             for identity, note in notes.items():
                 self._list_annotation(txn, identity, note)
         self._repository.objects.forget()
@@ -224,7 +224,7 @@ class _Rebuild:
         """List an annotation of a snapshot that is there; any other says nothing to anybody."""
         if data is not None:
             annotation = unpack_annotation(data)
-            if annotation.snapshot in self.snapshots and enlist(txn, Kind.ANNOTATION, annotation.seq, identity):
+            if annotation.snapshot in self.snapshots and enlist_annotation(txn, annotation, identity):
                 self.annotations.add(identity)
                 return
         remove_record(txn, identity)

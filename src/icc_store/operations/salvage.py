@@ -17,7 +17,7 @@ from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError
 from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
 from icc_store.limits import BATCH_BYTES
-from icc_store.model.rebuild import enlist
+from icc_store.model.rebuild import enlist_annotation, enlist_snapshot
 from icc_store.model.record import Annotation, SnapshotRecord, unpack_annotation, unpack_record
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -184,15 +184,11 @@ class _Salvage:
         known = set(evidence.annotations) if evidence.knows_annotations else found.annotations.keys()
         with self._repository.store.write() as txn:
             for identity, record in sorted(found.snapshots.items(), key=_latest_first):
-                if identity not in self.removed and enlist(txn, Kind.SNAPSHOT, record.seq, identity):
+                if identity not in self.removed and enlist_snapshot(txn, record, identity):
                     append_record(txn, self._identity, Kind.SNAPSHOT, found.plain[identity])
                     self.snapshots[identity] = record
             for identity, note in sorted(found.annotations.items(), key=_latest_first):
-                if (
-                    identity in known
-                    and note.snapshot in self.snapshots
-                    and enlist(txn, Kind.ANNOTATION, note.seq, identity)
-                ):
+                if identity in known and note.snapshot in self.snapshots and enlist_annotation(txn, note, identity):
                     append_record(txn, self._identity, Kind.ANNOTATION, found.plain[identity])
                     self.annotations[identity] = note
         self._repository.objects.forget()

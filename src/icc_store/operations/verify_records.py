@@ -9,7 +9,7 @@ from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
 from icc_store.errors import IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
-from icc_store.model.checkup import annotation_rows, copies, snapshot_rows
+from icc_store.model.checkup import annotation_rows, copies, last_annotation, snapshot_rows
 from icc_store.model.record import SnapshotRecord, unpack_annotation, unpack_record
 from icc_store.model.repository import Repository
 from icc_store.model.walk import root_of
@@ -49,6 +49,7 @@ def check_records(repository: Repository) -> Records:
     if stray:
         found.drafts.append(_inconsistent(f"{len(stray)} copies of snapshot records belong to no listed snapshot"))
     _check_annotations(repository, found, listed)
+    _check_last_annotation(repository, found)
     return found
 
 
@@ -66,6 +67,19 @@ def check_unlisted(repository: Repository, met: Iterable[ObjectId]) -> list[Draf
     draft.noun = "record"
     draft.keys.update(identity[:KEY_SIZE] for identity in lost)
     return [draft]
+
+
+def _check_last_annotation(repository: Repository, found: Records) -> None:
+    """What will be said next must have a number above all that snapshots had before them."""
+    before = max((record.annotations_before for record in found.snapshots.values()), default=0)
+    try:
+        last = last_annotation(repository.objects.transaction)
+    except Exception:  # noqa: BLE001 - over a damaged page, as it was told before: of the database
+        repository.objects.renew()
+        return
+    if last < before:
+        what = f"the database: the counter of annotations is {last}, and a snapshot says it was {before}"
+        found.drafts.append(Draft(Severity.DAMAGE, what, in_database=True))
 
 
 def _read(
