@@ -160,7 +160,7 @@ def open_repository(
     """The repository in `path`, open in the body.
 
     Nobody else may have it open when `exclusive` is asked for. Read-only opening never waits for a writer; one that
-    cannot be written to is opened read-only in any case.
+    cannot be written to is opened read-only in any case. What is read goes on without annotations that are damaged.
     Raises RepositoryNotFound, NotARepository, UnsupportedFormat, NetworkFileSystem, BusyError, DamageError.
     """
     if not path.exists():
@@ -181,7 +181,7 @@ def open_repository(
         lock = FileLock(path / WRITE_LOCK, timeout=timeout, monitor=monitor, clock=clock)
         store = LmdbStore(path, header.repository, lock, readonly=readonly, newest=second_copies(path, header))
         stack.callback(store.close)
-        repository = Repository(path, header, store, clock=clock)
+        repository = Repository(path, header, store, readonly=readonly, clock=clock)
         stack.callback(repository.objects.renew)
         yield repository
         if header.has_parity and not readonly and is_behind(repository):

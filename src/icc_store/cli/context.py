@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from icc_store.cli.output import Output
 from icc_store.cli.progress import ProgressMonitor, make_monitor
 from icc_store.cli.settings import Settings
+from icc_store.cli.units import plural
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.config import Config, RepositoryChoice, choose_repository, read_config, settings_for
 from icc_store.errors import RepositoryNotFound
@@ -37,6 +38,8 @@ class Context:
         self.settings = Settings()
         self.command: str | None = None
         """The name of the command, once it is known."""
+        self.met_damage = False
+        """Whether damage was told that did not keep the command from its work: its exit code has to say so too."""
         self._process = os.getpid()
         self._memory_settings: dict[Path | None, MemorySettings] = {}
 
@@ -106,7 +109,17 @@ class Context:
             choice.path, monitor=monitor or self.monitor, clock=self.clock, readonly=readonly, exclusive=exclusive
         )
         with last_words(self) if os.getpid() == self._process else nullcontext(), opened as repository:
-            yield repository
+            try:
+                yield repository
+            finally:
+                self._tell_of_annotations(repository)
+
+    def _tell_of_annotations(self, repository: Repository) -> None:
+        count = repository.unread_annotations
+        if count:
+            self.met_damage = True
+            what = f"{plural(count, 'annotation')} (tags, notes, pins, what is forgotten) cannot be read"
+            self.output.warnings([(b"", f"{what}; the rest is right (run `icc-store verify`, which lets go of those)")])
 
     @contextmanager
     def open_or_make(self) -> Iterator[Repository]:

@@ -20,6 +20,7 @@ from icc_store.cli.command import write_examples
 from icc_store.cli.context import Context
 from icc_store.cli.failures import exit_codes, report, stop_listening
 from icc_store.cli.settings import global_options
+from icc_store.errors import DamageError
 from icc_store.version import VERSION
 
 PROGRAM = "icc-store"
@@ -179,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run one command line. Returns the exit code: 0, or the one of the error that ended it."""
+    """Run one command line. Returns the exit code: 0, or the one of the error that ended it or that it met."""
     listen_to_signals()
     with Context.of_process(environ) as context:
         try:
@@ -196,7 +197,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return report(error, context)
         except BaseException as error:  # noqa: BLE001 - the one place that turns whatever ended a command into an exit code
             return report(error, context)
-    return 0
+    return DamageError.exit_code if context.met_damage else 0
 
 
 def invoke(context: Context, arguments: list[str]) -> None:

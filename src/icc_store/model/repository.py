@@ -50,25 +50,40 @@ _READ_BACK = 256
 class Repository:
     """An open repository. For one thread at a time."""
 
-    def __init__(self, path: Path, header: Header, store: Store, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, path: Path, header: Header, store: Store, *, readonly: bool = False, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self.path = path
         self.header = header
         self.store = store
+        self.readonly = readonly
         self.clock = clock
+        self.unread_annotations = 0
+        """How many of them could not be read when snapshots were listed last. Only a reader goes on without them."""
         self.objects = ObjectReader(store, header.repository, clock=clock)
 
     def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
-        """Snapshots in the order they were committed; forgotten ones only when asked for. Raises DamageError."""
+        """Snapshots in the order they were committed; forgotten ones only when asked for.
+
+        Raises DamageError; where the repository is only read, not over annotations: those are left out and counted.
+        """
         while True:
             known = self._known()
             try:
-                found = self._combined(*known)
+                found, unread = self._combined(*known)
+                if unread and not self.readonly:
+                    raise unread[0]
             except DamageError:
                 self.objects.forget()
                 if self._known() == known:
                     raise
-            else:  # otherwise gc has just removed what could not be read
-                return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
+                continue  # gc has just removed what could not be read
+            if unread:
+                self.objects.forget()
+                if self._known() != known:
+                    continue  # likewise
+            self.unread_annotations = len(unread)
+            return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
 
     def _known(self) -> tuple[list[ObjectId], list[ObjectId]]:
         """The ids of all snapshots and annotations."""
@@ -81,12 +96,20 @@ class Repository:
         rows = self.objects.transaction.items(Table.ANNOTATIONS, first.to_bytes(_SEQ_SIZE))
         return [ObjectId(identity) for _, identity in rows]
 
-    def _combined(self, snapshots: list[ObjectId], annotations: list[ObjectId]) -> list[Snapshot]:
+    def _combined(
+        self, snapshots: list[ObjectId], annotations: list[ObjectId]
+    ) -> tuple[list[Snapshot], list[DamageError]]:
+        """Snapshots with all annotations that can be read, and what is wrong with the others."""
         notes: dict[ObjectId, list[Annotation]] = {}
+        unread: list[DamageError] = []
         for identity in annotations:
-            annotation = unpack_annotation(self.objects.get(identity, Kind.ANNOTATION))
-            notes.setdefault(annotation.snapshot, []).append(annotation)
-        return [combine(identity, self.record(identity), notes.get(identity, ())) for identity in snapshots]
+            try:
+                annotation = unpack_annotation(self.objects.get(identity, Kind.ANNOTATION))
+            except DamageError as error:
+                unread.append(error)
+            else:
+                notes.setdefault(annotation.snapshot, []).append(annotation)
+        return [combine(identity, self.record(identity), notes.get(identity, ())) for identity in snapshots], unread
 
     def record(self, identity: ObjectId) -> SnapshotRecord:
         """The record under that id; from its second copy where the first is damaged.
