@@ -162,13 +162,30 @@ class _Check:
             self._follow(self.records.snapshots, removals)
         elif options.sample is not None:
             following = self._sample(end, options.sample, removals)
-        else:
+        elif not self._is_sound(end):
             self._check_blocks([(1, end)])
             self.drafts += check_unlisted(repository, self.blocks.records)
             self._follow(self.records.snapshots, removals)
         disowned = self._mend() if options.mend else 0
         self._remember(snapshot, following)
         return disowned
+
+    def _is_sound(self, end: int) -> bool:
+        """Have several processes check everything. Says whether nothing was wrong; else it is to be done again."""
+        if self.drafts:
+            return False
+        from icc_store.operations.verify_crew import sums_if_sound  # a small repository needs no other processes
+
+        self._monitor.phase("blocks")
+        snapshots = self.records.snapshots
+        sums = sums_if_sound(self._repository, snapshots.values(), end, self._monitor, self._repository.clock)
+        if sums is None or check_unlisted(self._repository, sums.records):
+            return False
+        self.blocks.blocks, self.blocks.objects = sums.blocks, sums.objects
+        self.blocks.stored_bytes, self.blocks.plain_bytes = sums.stored_bytes, sums.plain_bytes
+        self.trees.trees, self.trees.references = sums.trees, sums.references
+        self._followed.update(snapshots)
+        return True
 
     def _check_database(self) -> None:
         """The pages, and the numbers that were given out last: new blocks and records get the next ones."""

@@ -20,7 +20,7 @@ from icc_store.limits import MIB
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import Block, decode_block
-from icc_store.objects.index import unpack_row
+from icc_store.objects.index import position_of_row, unpack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 from icc_store.operations.verify_index import RowsByBlock
@@ -121,12 +121,7 @@ class BlockCheck:
         found = rows.take(report.number)
         if report.problem or report.bad or _wrong_rows(report, found):
             self.confirm(report.number, found)
-        self.blocks += 1
-        self.objects += len(report.ids)
-        self.stored_bytes += report.size
-        self.plain_bytes += report.plain_bytes
-        self.records.update(report.records)
-        self._monitor.advance(0, report.size, b"")
+        self._count(report)
         return report.size
 
     def confirm(self, number: int, rows: list[bytes]) -> None:
@@ -177,6 +172,23 @@ class BlockCheck:
     def _draft(self, what: str, number: int, rows: list[bytes]) -> Draft:
         return Draft(Severity.DAMAGE, what, number, keys={row[:KEY_SIZE] for row in rows}, rows=rows)
 
+    def is_sound(self, number: int, rows: list[bytes]) -> bool:
+        """Read and count a block here and now. Says whether nothing is wrong with it or the index rows into it."""
+        data = self._repository.objects.transaction.block(number)
+        if data is None:
+            return False
+        report = self._check(number, data)
+        self._count(report)
+        return not (report.problem or report.bad or _wrong_rows(report, rows))
+
+    def _count(self, report: BlockReport) -> None:
+        self.blocks += 1
+        self.objects += len(report.ids)
+        self.stored_bytes += report.size
+        self.plain_bytes += report.plain_bytes
+        self.records.update(report.records)
+        self._monitor.advance(0, report.size, b"")
+
     # ------------------------------------------------------------------ in the threads
 
     def _check(self, number: int, data: bytes) -> BlockReport:
@@ -226,9 +238,10 @@ def _wrong_rows(report: BlockReport, rows: list[bytes]) -> list[bytes]:
     """Index rows that point to another object than the one they name."""
     if report.problem:
         return []
+    ids, count = report.ids, len(report.ids)
     wrong = []
     for row in rows:
-        key, location = unpack_row(row)
-        if location.position >= len(report.ids) or not report.ids[location.position].startswith(key):
+        position = position_of_row(row)
+        if position >= count or not ids[position].startswith(row[:KEY_SIZE]):
             wrong.append(row)
     return wrong

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from icc_store.errors import BlockDamaged
 from icc_store.model.repository import Repository
-from icc_store.objects.index import ROW_SIZE, unpack_row
+from icc_store.objects.index import ROW_SIZE, block_of_row
 from icc_store.operations.verify_findings import reason
 
 _ROWS_AT_ONCE = 1_000_000
@@ -35,7 +35,7 @@ class RowsByBlock:
         self._counts: dict[int, array[int]] = {}
         """Rows by block, in pieces of so many numbers: between two blocks there may be any number of removed ones."""
         for row in self._all_rows():
-            number = unpack_row(row)[1].block
+            number = block_of_row(row)
             self.total += 1
             if start <= number < end:
                 piece = self._counts.setdefault(number // _PIECE, array("I", bytes(4 * _PIECE)))
@@ -75,7 +75,7 @@ class RowsByBlock:
         self._next = last
         if rows:
             for row in self._all_rows():
-                number = unpack_row(row)[1].block
+                number = block_of_row(row)
                 if first <= number < last:
                     self._rows.setdefault(number, bytearray()).extend(row)
 
