@@ -127,6 +127,10 @@ def _add_a_row(repository: Repository) -> None:
     change(repository, lambda txn: txn.insert_rows([pack_row(b"k" * 16, 5, 0)]))
 
 
+def _add_a_row_beyond(repository: Repository) -> None:
+    change(repository, lambda txn: txn.insert_rows([pack_row(b"k" * 16, txn.last_block() + 1, 0)]))
+
+
 def _unlist_a_snapshot(repository: Repository) -> None:
     change(repository, lambda txn: txn.delete(Table.SNAPSHOTS, (2).to_bytes(8)))
 
@@ -139,6 +143,7 @@ def _unlist_a_snapshot(repository: Repository) -> None:
         _lose_a_tree,
         _lose_a_block,
         _add_a_row,
+        _add_a_row_beyond,
         _unlist_a_snapshot,
     ],
 )

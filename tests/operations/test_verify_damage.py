@@ -18,6 +18,7 @@ from icc_store.model.walk import lookup
 from icc_store.objects.index import pack_row
 from icc_store.opening import open_repository
 from icc_store.operations.verify import Finding, Severity, VerifyOptions, VerifyResult, verify
+from icc_store.operations.verify_index import leading_nowhere
 from icc_store.store.protocol import Table
 from tests.support import damage
 from tests.support.live import contents, fill, snap
@@ -168,6 +169,39 @@ def test_rows_that_point_elsewhere(repository: Repository, snapshots: list[Snaps
             assert any("missing" in finding.what for finding in result.findings)
         damage.change(repository, lambda txn, rows=rows, row=row: (txn.delete_rows([row]), txn.insert_rows(rows)))
     assert verify(repository, options=READ_ONLY).findings == ()
+
+
+@pytest.mark.parametrize("ahead", [1, 1000, 1 << 30])
+def test_rows_beyond_the_last_block(repository: Repository, snapshots: list[Snapshot], ahead: int) -> None:
+    """A row into a block that was never written is found and removed: a later block would get that number.
+
+    Then what it names would be taken for stored.
+    """
+    chunk = entry(repository, snapshots[0], b"d1/001").chunk
+    assert chunk is not None
+    last = repository.objects.transaction.last_block()
+    astray = [
+        pack_row(b"k" * 16, last + ahead, 3),
+        pack_row(chunk[:KEY_SIZE], last + ahead, 0),
+        pack_row(b"0" * 16, 0, 0),
+    ]
+    damage.change(repository, lambda txn: txn.insert_rows(astray))
+    for options in (READ_ONLY, VerifyOptions(structure=True, mend=False)):
+        finding = only(verify(repository, options=options))
+        assert finding.what.startswith("3 index rows point to blocks that are not there")
+        assert finding.severity is Severity.DAMAGE
+        assert named(finding) == set()  # the file has another row, which is right
+    assert verify(repository).disowned == 3
+    assert verify(repository).findings == ()
+    assert contents(repository, snapshots[0]) == FILES
+
+
+def test_rows_into_blocks_that_came_meanwhile(repository: Repository, snapshots: list[Snapshot]) -> None:
+    """What somebody commits while the index is read leads somewhere after all."""
+    rows = damage.rows_of(repository, snapshots[1].record.root)
+    assert leading_nowhere(repository, rows) == []
+    gone = pack_row(rows[0][:KEY_SIZE], repository.objects.transaction.last_block() + 1, 0)
+    assert leading_nowhere(repository, [gone]) == []  # and is not in the index any more
 
 
 # ---------------------------------------------------------------- records

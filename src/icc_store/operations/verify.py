@@ -163,7 +163,7 @@ class _Check:
         elif options.sample is not None:
             following = self._sample(end, options.sample, removals)
         elif not self._is_sound(end):
-            self._check_blocks([(1, end)])
+            self._check_blocks([(1, end)], everything=True)
             self.drafts += check_unlisted(repository, self.blocks.records)
             self._follow(self.records.snapshots, removals)
         disowned = self._mend() if options.mend else 0
@@ -236,17 +236,17 @@ class _Check:
             self._follow(self.records.snapshots, removals)  # to name the files
         return stop
 
-    def _check_blocks(self, ranges: Iterable[tuple[int, int]]) -> None:
+    def _check_blocks(self, ranges: Iterable[tuple[int, int]], *, everything: bool = False) -> None:
         self._monitor.phase("blocks")
         for start, end in ranges:
-            if start < end:
-                self.blocks.run(start, end)
+            if start < end or everything:
+                self.blocks.run(start, end, everything=everything)
         self.drafts += self.blocks.drafts
 
     def _check_rows(self, end: int) -> None:
         """Whether the blocks are there that the index speaks of. Their contents are not looked at."""
         self._monitor.phase("index")
-        rows = RowsByBlock(self._repository, 1, end)
+        rows = RowsByBlock(self._repository, 1, end, everything=True)
         try:
             there = array("Q", (number for number, _ in self._repository.objects.transaction.block_sizes()))
         except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
@@ -258,6 +258,7 @@ class _Check:
             rows.take(number)
         for number, left in rows.without_block():
             self.blocks.confirm(number, left)
+        self.blocks.confirm_astray(rows.astray)
         self.drafts += self.blocks.drafts
 
     # ------------------------------------------------------------------ trees

@@ -23,7 +23,7 @@ from icc_store.objects.block import Block, decode_block
 from icc_store.objects.index import position_of_row, unpack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
-from icc_store.operations.verify_index import RowsByBlock
+from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
 
 _BASE_CACHE = 8 * MIB
 """Decoded frames kept by each thread, for the bases of deltas."""
@@ -64,9 +64,12 @@ class BlockCheck:
         self._threads = threads
         self._local = threading.local()
 
-    def run(self, start: int, end: int) -> None:
-        """Check the blocks from number `start` to before `end`, and the index rows into them."""
-        rows = RowsByBlock(self._repository, start, end)
+    def run(self, start: int, end: int, *, everything: bool = False) -> None:
+        """Check the blocks from number `start` to before `end`, and the index rows into them.
+
+        Where these are all blocks, `everything`, rows into others are wrong.
+        """
+        rows = RowsByBlock(self._repository, start, end, everything=everything)
         with ThreadPoolExecutor(self._threads, thread_name_prefix="verify") as pool:
             jobs: deque[Future[BlockReport]] = deque()
             waiting = 0
@@ -79,6 +82,7 @@ class BlockCheck:
                 self._take(jobs.popleft().result(), rows)
         for number, left in rows.without_block():
             self.confirm(number, left)
+        self.confirm_astray(rows.astray)
         if rows.damaged:
             self.drafts.append(Draft(Severity.DAMAGE, f"the index is damaged: {rows.damaged}", in_database=True))
 
@@ -136,6 +140,17 @@ class BlockCheck:
             draft = self._draft(f"block {number} cannot be read: {reason(error)}", number, rows)
             draft.in_database = of_database(error)
             self.drafts.append(draft)
+
+    def confirm_astray(self, rows: list[bytes]) -> None:
+        """Note the index rows that lead to no block, of those that led to none when the index was read."""
+        try:
+            rows = leading_nowhere(self._repository, rows)
+        except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own; the page was told of
+            self._repository.objects.renew()
+            return
+        if rows:
+            what = f"{len(rows)} index rows point to blocks that are not there"
+            self.drafts.append(Draft(Severity.DAMAGE, what, keys={row[:KEY_SIZE] for row in rows}, rows=rows))
 
     def _note(self, number: int, data: bytes | None, rows: list[bytes]) -> None:
         if data is None:

@@ -22,7 +22,7 @@ from icc_store.monitor import Monitor
 from icc_store.operations.crew import Crew, Job, Tell
 from icc_store.operations.relay import Relay
 from icc_store.operations.verify_blocks import BlockCheck
-from icc_store.operations.verify_index import RowsByBlock
+from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
 from icc_store.operations.verify_trees import TreeCheck
 
 _SIZE = 2
@@ -97,7 +97,7 @@ def sums_if_sound(
 
 def _all(repository: Repository, crew: Crew, end: int) -> Sums | None:
     """Give out all blocks, and add up."""
-    rows = RowsByBlock(repository, 1, end)
+    rows = RowsByBlock(repository, 1, end, everything=True)
     numbers = [number for number, _ in repository.objects.transaction.block_sizes() if number < end]
     repository.objects.renew()
     here = BlockCheck(repository, Monitor(), threads=1)
@@ -105,7 +105,7 @@ def _all(repository: Repository, crew: Crew, end: int) -> Sums | None:
         job = [(number, rows.take(number)) for number in numbers[at : at + _BLOCKS_PER_JOB]]
         if not crew.give(job) and not all(here.is_sound(number, into) for number, into in job):
             return None  # too many objects in them for a message, and not even whole
-    if rows.damaged or any(True for _ in rows.without_block()):
+    if rows.damaged or leading_nowhere(repository, rows.astray) or any(True for _ in rows.without_block()):
         return None
     total = _sums_of(here)
     for sums in crew.finish():

@@ -7,7 +7,8 @@ blocks; when there are too many for that, the blocks are taken in ranges, and th
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import islice
 
 from icc_store.errors import BlockDamaged
 from icc_store.model.repository import Repository
@@ -21,12 +22,30 @@ _ROWS_PER_VIEW = 100_000
 _PIECE = 1024
 
 
+def leading_nowhere(repository: Repository, rows: Collection[bytes]) -> list[bytes]:
+    """Those of the rows that are still there and lead to no block; to others one was written meanwhile.
+
+    Raises what LMDB raises over a damaged page.
+    """
+    if not rows:
+        return []
+    repository.objects.forget()
+    txn = repository.objects.transaction
+    there: dict[int, bool] = {}
+    for number in {block_of_row(row) for row in rows}:
+        there[number] = any(found == number for found, _ in islice(txn.block_sizes(number), 1))
+    return [row for row in rows if not there[block_of_row(row)] and next(txn.rows(row), None) == row]
+
+
 class RowsByBlock:
     """Gives out the rows of each block, asked for in rising order."""
 
-    def __init__(self, repository: Repository, start: int, end: int) -> None:
+    def __init__(self, repository: Repository, start: int, end: int, *, everything: bool = False) -> None:
+        """`everything` says that there are no blocks but those from number `start` to before `end`."""
         self.damaged = ""
         """Why not all rows could be read."""
+        self.astray: list[bytes] = []
+        """Rows that lead to none of the blocks, where those are all; as many as are kept at once."""
         self.total = 0
         self._repository = repository
         self._next = start
@@ -40,6 +59,8 @@ class RowsByBlock:
             if start <= number < end:
                 piece = self._counts.setdefault(number // _PIECE, array("I", bytes(4 * _PIECE)))
                 piece[number % _PIECE] += 1
+            elif everything and len(self.astray) < _ROWS_AT_ONCE:
+                self.astray.append(row)
         self._end = min(end, (max(self._counts, default=-1) + 1) * _PIECE)
 
     def numbers(self, start: int) -> Iterator[int]:
