@@ -24,6 +24,7 @@ from typing import Any, NoReturn, Self
 
 from icc_store.errors import DamageError, IccStoreError, Interrupted, WorkerKilled
 from icc_store.limits import MAX_JOB, MAX_JOB_DESCRIPTORS
+from icc_store.operations import freed_memory
 
 _OPEN_JOBS = 3
 """Jobs for each child that were given and are not done: one at work, and no waiting for the next."""
@@ -85,7 +86,7 @@ class Crew:
         self._open = 0
         receiving, self._queue = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._children: list[_Child] = []
-        _give_back_memory()
+        freed_memory.give_back()
         try:
             for _ in range(size):
                 self._fork(work, receiving)
@@ -240,16 +241,6 @@ def _end_with(parent: int) -> None:
         pass  # a system without it: the end of the queue says so after the job at hand
     if os.getppid() != parent:
         raise KeyboardInterrupt
-
-
-def _give_back_memory() -> None:
-    """Return freed memory to the system, since what this process holds counts for each child: 17 MB instead of 33."""
-    import ctypes  # here, since it is slow to load, and only a crew needs it
-
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError):
-        pass  # a C library without it
 
 
 def _answer(descriptor: int, kind: int, what: Any) -> None:

@@ -23,6 +23,7 @@ from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRe
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
 from icc_store.model.tree import find_entry
 from icc_store.monitor import SILENT, Monitor
+from icc_store.operations import freed_memory
 from icc_store.operations.memory.manifest import to_wire
 from icc_store.operations.memory.profile_choice import choose_profile
 from icc_store.operations.memory.snapshot import MemoryRun
@@ -122,6 +123,7 @@ class _Task:
         for _ in range(_TRIES):
             try:
                 scanner, roots = self._scan(run, rehash=rehash)
+                self.stop_reading()
                 if self._options.skip_if_unchanged and self._is_unchanged(roots):
                     return self._result(None, scanner, roots, self._counters(scanner, 0, 0), 0)
                 snapshot = self._commit(run, scanner, roots)
@@ -216,10 +218,11 @@ class _Task:
         return self._ahead
 
     def stop_reading(self) -> None:
-        """End the process that reads ahead, if there is one."""
+        """End the process that reads ahead, if there is one; much was new then, and what that took is free again."""
         if self._ahead is not None:
             self._ahead.close()
             self._ahead = None
+            freed_memory.give_back()
 
     def _watch(self, run: Run | Rehearsal, now_ns: int) -> MemoryRun | None:
         """Who looks at the files of a memory while they are scanned; nobody in a rehearsal."""
