@@ -9,21 +9,7 @@ import pytest
 
 from icc_store.config import choose_repository, config_path, read_config
 from icc_store.errors import UsageError
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def environ(home: Path, **more: str) -> dict[str, str]:
-    return {"HOME": str(home), **more}
-
-
-def write(home: Path, text: str) -> None:
-    path = config_path(environ(home))
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
+from tests.config.homes import environ, write
 
 
 def something_in(path: Path) -> Path:

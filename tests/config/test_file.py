@@ -8,21 +8,7 @@ import pytest
 
 from icc_store.config import Config, config_path, read_config
 from icc_store.errors import ConfigError
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def environ(home: Path, **more: str) -> dict[str, str]:
-    return {"HOME": str(home), **more}
-
-
-def write(home: Path, text: str) -> None:
-    path = config_path(environ(home))
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
+from tests.config.homes import environ, write
 
 
 def test_what_the_file_may_say(home: Path) -> None:

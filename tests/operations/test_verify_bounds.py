@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,15 @@ BROKEN: dict[str, Make] = {
 }
 
 
+SLOW = {"as deep as can be", "much too deep", "endless"}
+"""What goes thousands of directories deep, but for "too deep", which is in the quick round."""
+
+
+def cases(these: dict[str, Make]) -> list[Any]:
+    """The names, those of the slow ones marked."""
+    return [pytest.param(what, marks=[pytest.mark.slow] if what in SLOW else []) for what in these]
+
+
 def forged(repository: Repository, make: Make) -> None:
     forge = Forge(repository)
     forge.snapshot(make(forge))
@@ -109,7 +119,7 @@ def restored(repository: Repository, target: Path) -> bool:
     return not result.failures
 
 
-@pytest.mark.parametrize("what", SOUND)
+@pytest.mark.parametrize("what", cases(SOUND))
 def test_what_verify_passes(repository: Repository, tmp_path: Path, what: str) -> None:
     """At the bounds everything is in order."""
     forged(repository, SOUND[what])
@@ -118,7 +128,7 @@ def test_what_verify_passes(repository: Repository, tmp_path: Path, what: str) -
     assert restored(repository, tmp_path / "back")
 
 
-@pytest.mark.parametrize("what", BROKEN)
+@pytest.mark.parametrize("what", cases(BROKEN))
 def test_what_cannot_be_restored(repository: Repository, tmp_path: Path, what: str) -> None:
     """Beyond them verify names the snapshot and where that is, marks it, and a restore says the same."""
     forged(repository, BROKEN[what])
@@ -145,6 +155,7 @@ def test_a_deep_directory_elsewhere(repository: Repository) -> None:
     assert [bool(one.suspect) for one in repository.snapshots()] == [False, True]
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_a_deep_directory(repository: Repository, tmp_path: Path, clock: FixedClock) -> None:
     """What is deeper than can be followed is told and left out; all above it is stored, and verifies clean."""
     folder = os.open(tmp_path, os.O_RDONLY)
