@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ from icc_store.model.repository import Repository
 from icc_store.opening import create_copy, create_repository, open_for_repair, open_repository
 from icc_store.operations import parity_renewal
 from icc_store.operations.copy import copy_repository
-from icc_store.operations.forget import forget
+from icc_store.operations.forget import ForgetOptions, forget
 from icc_store.operations.parity import ParityStatus, renew, status, turn_off, turn_on
 from icc_store.operations.repair import RepairResult, rebuild
 from icc_store.operations.verify import VerifyOptions, verify
 from tests.support import damage
 from tests.support.live import Contents, clean, contents, fill, snap
+from tests.support.mending import zero_pages
 from tests.support.shelf import noise, words
 
 FILES: Contents = {f"{number:03}": words(number, 4000) for number in range(40)} | {"large": noise(1, 500_000)}
@@ -173,6 +175,24 @@ def test_sums_are_made_anew_when_much_was_removed(path: Path, clock: FixedClock)
     found = status_of(path)
     assert (found.removed, found.uncovered) == (0, 0)
     assert found.whole
+
+
+def test_small_blocks_that_were_removed_count_for_what_they_share(path: Path, clock: FixedClock) -> None:
+    """The share holds after the removal of few bytes in many places too: each leaves a hole in what is summed up."""
+    states = [{f"{number}": words(number, 300)} for number in range(90)]
+    taken = [backed_up(path, state, clock) for state in states]
+    with open_repository(path) as repository:
+        renew(repository)
+    kept = {one.id: state for one, state in zip(taken[::2], states[::2], strict=True)}
+    with open_repository(path, clock=clock) as repository:
+        forget(repository, [one.id for one in taken[1::2]], options=ForgetOptions(purge=True))
+        clean(repository)
+    found = status_of(path)
+    assert found.removed < found.sums / 4
+    zero_pages(path / "data.mdb", 0.05, random.Random(1))
+    assert repaired(path).parity.lost == ()
+    with open_repository(path, clock=clock, readonly=True) as repository:
+        assert {one.id: contents(repository, one) for one in repository.snapshots()} == kept
 
 
 def test_sums_that_could_help_are_not_replaced(path: Path, clock: FixedClock) -> None:

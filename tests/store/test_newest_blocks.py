@@ -66,7 +66,7 @@ def test_what_is_committed_is_kept_twice(store: LmdbStore, newest: NewestBlocks)
 
 
 def test_removals_are_noted(store: LmdbStore, newest: NewestBlocks) -> None:
-    """The numbers of blocks that go are in the file; only those that parity covers count as removed from it."""
+    """The numbers of blocks that go are in the file; only those that sums cover count as removed, as whole cells."""
     with store.write() as txn:
         txn.append_block(b"one")
         txn.append_block(b"two")
@@ -78,7 +78,7 @@ def test_removals_are_noted(store: LmdbStore, newest: NewestBlocks) -> None:
     state = newest.state()
     assert newest.content().removed == {1, 2}
     assert state is not None
-    assert state.removed == 3
+    assert state.removed == 4096
 
 
 def test_what_a_crash_left_out_is_made_up_for(store: LmdbStore, newest: NewestBlocks) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from icc_store.limits import MIB
+from icc_store.limits import KIB, MIB
 from icc_store.model.header import Header, read_header, write_header
 from icc_store.model.repository import Repository
 from icc_store.store.head import fsync_path
@@ -26,7 +26,9 @@ LEAST_ROOM = MIB
 PARITY_NAME = "parity"
 _NEWEST = "newest"
 _REMOVED_SHARE = 4
-"""Parity is made anew when the removed blocks take a quarter of the room for new ones."""
+_LEAST_SUMS = 128 * KIB
+"""Whether parity must be made anew is looked at when cells that removed blocks were in come to a quarter of the sums:
+of the room for new blocks, which is as large, or where that is the least room, of the sums that there are at least."""
 
 
 def parity_folder(repository: Path) -> Path:
@@ -46,8 +48,9 @@ def is_behind(repository: Repository) -> bool:
 
 
 def is_worn(state: NewestState) -> bool:
-    """Whether so much was removed that sums must be made anew."""
-    return state.removed > state.room // _REMOVED_SHARE
+    """Whether so much was removed that sums may have to be made anew."""
+    sums = state.room if state.room > LEAST_ROOM else _LEAST_SUMS
+    return state.removed > sums // _REMOVED_SHARE
 
 
 def distrust_parity(repository: Repository) -> None:

@@ -83,7 +83,7 @@ def catch_up(repository: Repository, *, monitor: Monitor = SILENT) -> None:
             return
         with newest.renewing():
             monitor.phase("parity")
-            renewal = Renewal(repository, newest, state, state.covered)
+            renewal = Renewal(repository, newest, state, state.last)
             if renewal.fits():
                 renewal.begin_copies()
             else:
@@ -107,7 +107,7 @@ def renew(
     `permille`: for another share. `everything`: all groups, so that nothing of removed blocks is left in any of them.
     `after_repair`: likewise, and damaged blocks are left out, since nothing can bring them back.
     Raises UsageError where there is no parity or for a share that cannot be had, BusyError when another process is at
-    it, DamageError over a damaged block: the sums that could bring it back stay as they are.
+    it, DamageError over a damaged block: what could bring it back, sums or a second copy, stays as it is.
     """
     newest = _newest_of(repository)
     known = None if after_repair else newest.state()
@@ -116,7 +116,7 @@ def renew(
     if known is None:
         state, guarded = NewestState(wanted, covered=0, last=0, room=0), 0 if after_repair else _EVERY_BLOCK
     else:
-        state, guarded = replace(known, permille=wanted), known.covered
+        state, guarded = replace(known, permille=wanted), known.last
     with newest.renewing():
         monitor.phase("parity")
         Renewal(repository, newest, state, guarded).run(everything=everything)

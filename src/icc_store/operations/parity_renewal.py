@@ -35,7 +35,7 @@ from icc_store.objects.parity_group import (
 from icc_store.objects.parity_rebuild import is_block
 
 _WORN = 4
-"""A group is made anew when removed blocks use up a quarter of its sums."""
+"""A group is made anew when removed blocks use up a quarter of its sums: one for each cell that they were in."""
 
 _NEARLY_FULL = 0.9
 _NO_END = 1 << 62
@@ -50,7 +50,7 @@ class _Range:
 
 
 class Renewal:
-    """One time of making parity anew. A damaged block up to `guarded` ends it, for there are sums that it is in."""
+    """One time of making parity anew. A damaged block up to `guarded` ends it, for it is in sums or there is a copy."""
 
     def __init__(self, repository: Repository, newest: NewestBlocks, state: NewestState, guarded: int) -> None:
         self._repository = repository
@@ -67,17 +67,21 @@ class Renewal:
             self._removed = self._removed_of(txn, numbers)
 
     def fits(self) -> bool:
-        """Whether all groups are as they should be, and second copies of everything else fit."""
+        """Whether all groups are as they should be, and second copies of everything else fit.
+
+        Raises DamageError over a damaged block.
+        """
         for file, group in self._groups.items():
             if group is None or self._is_stale(group):
                 return False
             self._keep(file, group)
         with self._repository.store.read() as txn:
             left = self._room()
-            for _, size in txn.block_sizes(self._covered + 1):
-                left -= size
+            for number, data in txn.blocks(self._covered + 1):
+                left -= len(data)
                 if left < 0:
                     return False
+                self._is_whole(number, data)
         return True
 
     def run(self, *, everything: bool) -> None:
@@ -121,8 +125,11 @@ class Renewal:
 
     def _is_stale(self, group: Group) -> bool:
         """Whether it is for another share, or removed blocks use up too much of it."""
-        gone = sum(_cells_of(block.size) for block in group.blocks if block.number in self._removed)
-        return group.permille != self._state.permille or gone * _WORN > group.shape.words * group.shape.sums
+        gone: set[int] = set()
+        for block, place in zip(group.blocks, group.places, strict=True):
+            if block.number in self._removed:
+                gone.update(range(place.cell, place.cell + place.cells))
+        return group.permille != self._state.permille or len(gone) * _WORN > group.shape.words * group.shape.sums
 
     @property
     def _most_cells(self) -> int:
@@ -151,18 +158,22 @@ class Renewal:
         blocks: list[Listed] = []
         filled = 0.0
         for number, data in _between(txn, wanted):
-            uid = data[UID]
-            if is_block(data, self._repository.header.repository, uid):
+            if self._is_whole(number, data):
                 filled += _cells_of(len(data))
                 if filled > self._most_cells and blocks:
                     return blocks, number
-                blocks.append(Listed(number, uid, len(data)))
-            elif number <= self._guarded:
-                raise DamageError(
-                    f"block {number} is damaged, and parity is kept as it is to bring it back",
-                    hint="run `icc-store repair`",
-                )
+                blocks.append(Listed(number, data[UID], len(data)))
         return blocks, None
+
+    def _is_whole(self, number: int, data: bytes) -> bool:
+        """Whether nothing is wrong with a block. Raises DamageError over damage that parity could mend."""
+        whole = is_block(data, self._repository.header.repository, data[UID])
+        if not whole and number <= self._guarded:
+            raise DamageError(
+                f"block {number} is damaged, and parity is kept as it is to bring it back",
+                hint="run `icc-store repair`",
+            )
+        return whole
 
     # ------------------------------------------------------------------ second copies
 

@@ -50,7 +50,7 @@ class NewestState:
     room: int
     """What second copies may take before parity must be made anew."""
     removed: int = 0
-    """The size of the blocks that were removed since parity was made."""
+    """The bytes of the cells that blocks were in that were removed since parity was made, for each by itself."""
     end: int = _START
     gone: int = 0
     """How many blocks had ever been removed from the database when the last removal was noted."""
@@ -123,7 +123,7 @@ class NewestBlocks:
             state = replace(state, last=last)
         if state.gone + len(removed) == changes.gone:
             state = replace(state, gone=changes.gone)
-        going = sum(size for number, size in removed.items() if number <= state.covered)
+        going = sum(-(-size // _PIECE) * _PIECE for number, size in removed.items() if number <= state.covered)
         self._append(replace(state, removed=state.removed + going), records)
 
     def _fitting(
