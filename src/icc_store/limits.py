@@ -309,6 +309,9 @@ MAX_REPORTED_HEADER = 4 * KIB
 MAX_CRONTAB_LINE = 990
 """Characters of a line that every cron reads: some cut longer ones off."""
 
+MAX_COMPACTED_UNASKED = GIB
+"""Bytes left in the file above which only `gc --compact` compacts: others would wait for longer than seconds."""
+
 MAX_CLEANUP_SECONDS = 5.0
 """Of cleaning up after a snapshot; what is left is done the next time."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
     BlockDamaged,
+    BusyError,
     DamageError,
     NetworkFileSystem,
     NotARepository,
@@ -188,6 +189,20 @@ def open_repository(
             from icc_store.operations.parity import catch_up  # an optional part begins
 
             catch_up(repository, monitor=monitor)
+
+
+def compact_if_alone(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYSTEM_CLOCK) -> int:
+    """Give freed bytes back to the disk if that pays and nobody has the repository open. Returns how many.
+
+    It waits for nobody. Raises what `open_repository` raises, but BusyError.
+    """
+    from icc_store.operations.compact_due import compact_if_it_pays  # what collects needs it, once in a while
+
+    try:
+        with open_repository(path, monitor=monitor, clock=clock, timeout=0, exclusive=True) as repository:
+            return compact_if_it_pays(repository)
+    except BusyError:
+        return 0
 
 
 @dataclass

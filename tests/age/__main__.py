@@ -19,7 +19,7 @@ ENTITIES = 60
 
 
 def main() -> int:
-    """Live until the time is over; then measure a year's space, with and without compaction."""
+    """Live until the time is over; then measure a year's space, of a repository that is let alone at times or never."""
     parser = argparse.ArgumentParser(prog="python -m tests.age", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to live; the year comes on top")
     parser.add_argument("--seed", type=int, default=1, help="of the first life")
@@ -36,13 +36,14 @@ def main() -> int:
     for name, count in sorted(done.items()):
         print(f"  {count:8,} {name}")
     for number in range(given.years):
-        for compact in (False, True):
+        for alone in (True, False):
             with quick_place() as top:
-                year = live(top, entities=ENTITIES, days=YEAR, compact=compact, seed=given.seed + number)
+                year = live(top, entities=ENTITIES, days=YEAR, seed=given.seed + number, alone=alone)
             print(
-                f"age: {year.days} days{', compacted each week' if compact else ''}: {year.snapshots} snapshots,"
+                f"age: seed {given.seed + number}, {year.days} days{'' if alone else ', always in use'}:"
+                f" {year.snapshots} snapshots,"
                 f" {year.churned.used:,} bytes in use, {year.ratio:.2f} times a fresh repository's {year.fresh.used:,};"
-                f" files {year.churned.file:,} and {year.fresh.file:,}",
+                f" files {year.churned.file:,} and {year.fresh.file:,}, {year.file_ratio:.2f} times",
                 flush=True,
             )
     return 0

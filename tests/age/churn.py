@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from icc_store.clock import Clock
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
-from icc_store.opening import create_repository, open_repository
+from icc_store.opening import compact_if_alone, create_repository, open_repository
 from icc_store.operations.gc import GcOptions, collect
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import RestoreOptions
@@ -49,8 +50,11 @@ class Year:
         return self.churned.file / self.fresh.file
 
 
-def live(top: Path, *, entities: int, days: int, compact: bool, seed: int) -> Year:
-    """Back up a memory of so many entities each day, collect each week, then store again all that is left."""
+def live(top: Path, *, entities: int, days: int, seed: int, alone: bool = True) -> Year:
+    """Back up a memory of so many entities each day, collect each week, then store again all that is left.
+
+    `alone`: nobody else has the repository open when it is collected, so that its file can be shrunk when that pays.
+    """
     old, new = top / "churned", top / "fresh"
     clock = new_clock()
     memory = Memory(top / "memory", random.Random(seed), clock)
@@ -58,21 +62,25 @@ def live(top: Path, *, entities: int, days: int, compact: bool, seed: int) -> Ye
     create_repository(old)
     for day in range(1, days + 1):
         memory.day()
-        with open_repository(old, clock=clock, exclusive=compact) as repository:
+        with open_repository(old, clock=clock) as repository:
             snap(repository, memory.top)
-            if day % WEEK == 0 or day == days:
-                collect(repository, options=GcOptions(), clock=clock)
-                if compact:
-                    repository.compact()
+        if day % WEEK == 0 or day == days:
+            _collect(old, clock, alone=alone)
         clock.sleep(DAY)
     clock.sleep(2 * DAY)  # what was forgotten last can be let go
-    with open_repository(old, clock=clock, exclusive=compact) as repository:
-        collect(repository, options=GcOptions(), clock=clock)
-        if compact:
-            repository.compact()
+    _collect(old, clock, alone=alone)
+    with open_repository(old, clock=clock) as repository:
         snapshots = repository.snapshots(forgotten=True)
         _store_again(repository, snapshots, top / "again", new)
     return Year(days, len(snapshots), _space(old), _space(new))
+
+
+def _collect(path: Path, clock: Clock, *, alone: bool) -> None:
+    """What `icc-store gc` does."""
+    with open_repository(path, clock=clock) as repository:
+        collect(repository, options=GcOptions(), clock=clock)
+    if alone:
+        compact_if_alone(path, clock=clock)
 
 
 def _store_again(repository: Repository, snapshots: Sequence[Snapshot], memory: Path, new: Path) -> None:

@@ -18,11 +18,12 @@ from icc_store.errors import DamageError
 from icc_store.ids import ObjectId
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
-from icc_store.opening import create_copy, create_repository, open_repository
+from icc_store.opening import compact_if_alone, create_copy, create_repository, open_repository
 from icc_store.operations.annotate import TagOptions, pin, tag
 from icc_store.operations.copy import copy_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
 from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
+from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.parity import turn_on
 from icc_store.operations.restore import restore
 from icc_store.operations.restore_plan import RestoreOptions
@@ -93,6 +94,7 @@ class Life:
             self.damage_pages if self.has_parity else self.damage: 0.05,
             self.copy: 0.12,
             self.gc: 0.2,
+            self.optimize: 0.06,
             self.compact: 0.05,
             self.jump_forwards: 0.02,
             self.jump_backwards: 0.03,
@@ -153,6 +155,12 @@ class Life:
             self._drop(due)
             self._note_hidden(repository)
         assert set(self.hidden) == (before | left) - due
+        compact_if_alone(self.path, clock=self.clock)
+
+    def optimize(self) -> None:
+        """Write what is cold anew for size, here or in the copy."""
+        with self.open(self.chance.choice((self.path, self.second))) as repository:
+            optimize(repository, options=OptimizeOptions(level=1, threads=1), clock=self.clock)
 
     def compact(self) -> None:
         """Shrink the file."""

@@ -190,6 +190,10 @@ class LmdbStore:
             used = sum(_pages(txn.stat(table)) for table in self._all_tables())
         return max(0, (self._env.info()["last_pgno"] + 1 - used - _META_PAGES) * page)
 
+    def file_bytes(self) -> int:
+        """Bytes of the whole file."""
+        return self.file.stat().st_size
+
     def _all_tables(self) -> list[Any]:
         return [self.block_table, self.index_table, *(table for table in self.tables.values() if table is not None)]
 

@@ -151,5 +151,8 @@ class MemoryStore:
     def reusable_bytes(self) -> int:
         return 0
 
+    def file_bytes(self) -> int:
+        return 0
+
     def compact(self) -> int:
         return 0

@@ -119,6 +119,9 @@ class Store(Protocol):
     def reusable_bytes(self) -> int:
         """Bytes that were freed and that new blocks can fill."""
 
+    def file_bytes(self) -> int:
+        """Bytes of the file that everything is in, those that can be filled among them."""
+
     def compact(self) -> int:
         """Give freed bytes back to the disk; returns how many. Nobody else may have the store open.
 

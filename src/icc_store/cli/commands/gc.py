@@ -28,7 +28,7 @@ DOCUMENT = {
     "reusable": "bytes of the database file that new snapshots can fill",
     "optimized": "objects, bytes_before, bytes_after and complete of what `optimize` did; null when it was not due",
     "unreadable": "numbers of damaged blocks that nothing needs; they are left, and the exit code is 6",
-    "given_back": "bytes given back to the disk by --compact or --purge",
+    "given_back": "bytes given back to the disk",
 }
 _COUNTS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
 
@@ -72,8 +72,11 @@ def command(context: Context, /, **given: Any) -> None:
     Pinned snapshots and the last full one of each source always stay. What is forgotten can be brought back
     for a day.
 
-    With --compact, once a week at most and for a minute at most, `optimize` runs if it would save a fifth or more.
+    Where a fifth of the database file is free afterwards, and what is left can be written in seconds, the file is
+    shrunk, unless another process has it open. --compact waits for that process, and always shrinks it. With it, once
+    a week at most and for a minute at most, `optimize` runs if it would save a fifth or more.
     """
+    from icc_store.opening import compact_if_alone
     from icc_store.operations.gc import UNDELETE_HOURS, GcOptions, collect
     from icc_store.operations.retention import explicit_policy
 
@@ -100,6 +103,10 @@ def command(context: Context, /, **given: Any) -> None:
 
             renew(repository, everything=True, monitor=context.monitor)  # nothing of what is gone stays in it
         given_back = repository.compact() if compact else 0
+    if not compact and not dry_run and not result.unreadable:
+        given_back = compact_if_alone(context.repository.path, monitor=context.monitor, clock=context.clock)
+    if compact or given_back:
+        result = replace(result, reusable=0)
     context.monitor.finish()
 
     def lines() -> Iterator[str]:
@@ -112,7 +119,7 @@ def command(context: Context, /, **given: Any) -> None:
         if optimized is not None:
             before, after = units.size(optimized.bytes_before), units.size(optimized.bytes_after)
             yield f"{units.plural(optimized.objects, 'object')} written anew for size: {before} became {after}"
-        yield from _lines(result, given_back, compact=compact)
+        yield from _lines(result, given_back)
 
     context.output.emit("gc", _document(result, optimized, given_back), lines)
     result.raise_for_damage()
@@ -152,7 +159,7 @@ def _document(result: GcResult, optimized: OptimizeResult | None, given_back: in
     }
 
 
-def _lines(result: GcResult, given_back: int, *, compact: bool) -> Iterator[str]:
+def _lines(result: GcResult, given_back: int) -> Iterator[str]:
     would = "would be " if result.dry_run else ""
     going = sum(not decision.keep for decision in result.decisions)
     yield f"{units.plural(going, 'snapshot')} {would}forgotten, {len(result.removed)} {would}removed for good"
@@ -164,8 +171,8 @@ def _lines(result: GcResult, given_back: int, *, compact: bool) -> Iterator[str]
         f"{units.plural(sweep.blocks_removed, 'block')}, {units.number(sweep.blocks_rewritten)} rewritten"
     )
     if not result.dry_run:
-        hint = "" if compact or not result.reusable else " (--compact gives them back to the disk)"
-        yield f"{units.size(given_back)} given back, {units.size(0 if compact else result.reusable)} reusable{hint}"
+        hint = " (--compact gives them back to the disk)" if result.reusable else ""
+        yield f"{units.size(given_back)} given back, {units.size(result.reusable)} reusable{hint}"
 
 
 def _decision_line(decision: Decision) -> str:

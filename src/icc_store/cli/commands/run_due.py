@@ -62,8 +62,8 @@ def command(
     What is not given is as in the schedule that is installed for the repository, or else as the defaults say. Without
     PATHs and schedule, it is this machine's agent memory.
     """
-    from icc_store.opening import sole_keeper
-    from icc_store.operations.run_due import run_due
+    from icc_store.opening import compact_if_alone, sole_keeper
+    from icc_store.operations.run_due import Chore, run_due
 
     schedule = _schedule(context, paths, daily, verify, drill)
     with context.open_or_make() as repository:
@@ -76,6 +76,8 @@ def command(
             busy: Document = {"busy": error.message, "chores": []}
             context.output.emit("run-due", busy, lambda: [f"nothing done: {busy['busy']}"], summary=True)
             return
+    if any(one.chore is Chore.GC and one.due and one.error is None for one in done):
+        compact_if_alone(context.repository.path, monitor=context.monitor, clock=context.clock)
     context.monitor.finish()
     document = {"busy": None, "chores": [_fields(one) for one in done]}
     context.output.emit("run-due", document, lambda: _lines(done), summary=True)
