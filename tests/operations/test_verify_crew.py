@@ -15,6 +15,7 @@ import pytest
 from icc_store.cli.in_child import in_child
 from icc_store.clock import SYSTEM_CLOCK
 from icc_store.errors import WorkerKilled
+from icc_store.ids import Kind
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
@@ -23,9 +24,10 @@ from icc_store.opening import create_repository, open_repository
 from icc_store.operations.verify import VerifyResult, verify
 from icc_store.operations.verify_blocks import BlockCheck
 from icc_store.operations.verify_crew import Sums, sums_if_sound
-from icc_store.operations.verify_trees import TreeCheck
+from icc_store.operations.verify_trees import Contents, TreeCheck
 from icc_store.store.protocol import Table
 from tests.support.damage import block_of, change, damage_block, inner_pages, lose
+from tests.support.forged import Forge, content_list, wire
 from tests.support.forked import forked
 from tests.support.live import new_clock, put, snap, within
 from tests.support.processes import children
@@ -95,7 +97,7 @@ def test_they_count_what_one_counts(repository: Repository) -> None:
     assert sums is not None
     blocks = BlockCheck(repository, SILENT, threads=1)
     blocks.run(1, repository.objects.transaction.last_block() + 1)
-    trees = TreeCheck(repository, SILENT, {}, read_content=False)
+    trees = TreeCheck(repository, SILENT, {}, contents=Contents.LENGTHS)
     assert all(trees.check(snapshot.record) for snapshot in repository.snapshots())
     assert sums.blocks == blocks.blocks > 64
     assert (sums.objects, sums.stored_bytes) == (blocks.objects, blocks.stored_bytes)
@@ -131,6 +133,12 @@ def _add_a_row_beyond(repository: Repository) -> None:
     change(repository, lambda txn: txn.insert_rows([pack_row(b"k" * 16, txn.last_block() + 1, 0)]))
 
 
+def _state_another_length(repository: Repository) -> None:
+    forge = Forge(repository)
+    listed = forge.put(Kind.LIST, content_list(0, [forge.put(Kind.CHUNK, b"12345")], [6]))
+    forge.snapshot(forge.tree(wire(b"f", key5=6, key8=listed)))
+
+
 def _unlist_a_snapshot(repository: Repository) -> None:
     change(repository, lambda txn: txn.delete(Table.SNAPSHOTS, (2).to_bytes(8)))
 
@@ -144,6 +152,7 @@ def _unlist_a_snapshot(repository: Repository) -> None:
         _lose_a_block,
         _add_a_row,
         _add_a_row_beyond,
+        _state_another_length,
         _unlist_a_snapshot,
     ],
 )

@@ -39,7 +39,7 @@ from icc_store.operations.verify_blocks import BlockCheck
 from icc_store.operations.verify_findings import AffectedFile, Draft, Finding, Severity, reason
 from icc_store.operations.verify_index import RowsByBlock
 from icc_store.operations.verify_records import Records, check_records, check_unlisted
-from icc_store.operations.verify_trees import TreeCheck
+from icc_store.operations.verify_trees import Contents, TreeCheck
 
 __all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "crashed", "verify"]
 
@@ -156,7 +156,7 @@ class _Check:
         following = None
         if snapshot is not None:
             understood = {one: record for one, record in self.records.snapshots.items() if one == snapshot.id}
-            self._follow(understood, removals, read_content=True)
+            self._follow(understood, removals, contents=Contents.READ)
         elif options.structure:
             self._check_rows(end)
             self._follow(self.records.snapshots, removals)
@@ -165,7 +165,7 @@ class _Check:
         elif not self._is_sound(end):
             self._check_blocks([(1, end)], everything=True)
             self.drafts += check_unlisted(repository, self.blocks.records)
-            self._follow(self.records.snapshots, removals)
+            self._follow(self.records.snapshots, removals, contents=Contents.LENGTHS)
         disowned = self._mend() if options.mend else 0
         self._remember(snapshot, following)
         return disowned
@@ -263,11 +263,11 @@ class _Check:
 
     # ------------------------------------------------------------------ trees
 
-    def _tree_check(self, known: dict[bytes, Draft] | None = None, *, read_content: bool = False) -> TreeCheck:
-        return TreeCheck(self._repository, self._monitor, known or {}, read_content=read_content)
+    def _tree_check(self, known: dict[bytes, Draft] | None = None, *, contents: Contents = Contents.THERE) -> TreeCheck:
+        return TreeCheck(self._repository, self._monitor, known or {}, contents=contents)
 
     def _follow(
-        self, snapshots: dict[ObjectId, SnapshotRecord], removals: bytes, *, read_content: bool = False
+        self, snapshots: dict[ObjectId, SnapshotRecord], removals: bytes, *, contents: Contents = Contents.THERE
     ) -> None:
         """Follow snapshots to all they need, and name the files that cannot be restored.
 
@@ -278,7 +278,7 @@ class _Check:
         wrong: list[ObjectId] = []
         for _ in range(_TRIES):
             known = self._damaged()
-            trees = self._tree_check(known, read_content=read_content)
+            trees = self._tree_check(known, contents=contents)
             wrong = [one for one, record in snapshots.items() if not trees.check(record)]
             self.trees = trees
             if not trees.drafts or removals_so_far(self._repository) == removals:

@@ -23,7 +23,7 @@ from icc_store.operations.crew import Crew, Job, Tell
 from icc_store.operations.relay import Relay
 from icc_store.operations.verify_blocks import BlockCheck
 from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
-from icc_store.operations.verify_trees import TreeCheck
+from icc_store.operations.verify_trees import Contents, TreeCheck
 
 _SIZE = 2
 """Children: one for each of the processors that most machines have, and each takes memory."""
@@ -116,7 +116,7 @@ def _all(repository: Repository, crew: Crew, end: int) -> Sums | None:
 def _work(repository: Repository, snapshots: list[SnapshotRecord], jobs: Iterator[Job], monitor: Monitor) -> Sums:
     """What a child does. Raises DamageError at the first thing that is wrong."""
     blocks = BlockCheck(repository, monitor, threads=1)
-    trees = TreeCheck(repository, monitor, {}, read_content=False)
+    trees = TreeCheck(repository, monitor, {}, contents=Contents.LENGTHS)
     for job in jobs:
         if job.what == _TREES:
             sound = all(trees.check(record) for record in snapshots) and not trees.drafts
