@@ -30,15 +30,15 @@ _local = threading.local()
 
 def compress(data: bytes, level: int, prefix: bytes = b"") -> bytes:
     """`data` as one zstd frame. With a prefix, what stands in it already costs next to nothing."""
-    if not prefix:
-        compressor: zstandard.ZstdCompressor | None = getattr(_local, f"level{level}", None)
-        if compressor is None:
-            compressor = zstandard.ZstdCompressor(compression_params=_parameters(level, 0, 0))
-            setattr(_local, f"level{level}", compressor)
-        return _trimmed(compressor.compress(data))
-    known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
-    parameters = _parameters(level, len(data), len(prefix))
-    return _trimmed(zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(data))
+    if prefix or level >= _HIGH_LEVEL:
+        known = zstandard.ZstdCompressionDict(prefix, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if prefix else None
+        parameters = _parameters(level, len(data), len(prefix))
+        return _trimmed(zstandard.ZstdCompressor(dict_data=known, compression_params=parameters).compress(data))
+    compressor: zstandard.ZstdCompressor | None = getattr(_local, f"level{level}", None)
+    if compressor is None:
+        compressor = zstandard.ZstdCompressor(compression_params=_parameters(level, 0, 0))
+        setattr(_local, f"level{level}", compressor)
+    return _trimmed(compressor.compress(data))
 
 
 def _trimmed(frame: bytes) -> bytes:
