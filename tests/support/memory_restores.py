@@ -12,6 +12,7 @@ from typing import Any
 from icc_store.entities.select import Selection
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
+from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.restore import (
     MemoryRestoreOptions,
     MemoryRestoreResult,
@@ -87,12 +88,12 @@ class Memory:
         fields: dict[str, Any] = json.loads((self.top / path).read_bytes())
         return fields
 
-    def restore(self, **given: Any) -> MemoryRestoreResult:
+    def restore(self, *, monitor: Monitor = SILENT, **given: Any) -> MemoryRestoreResult:
         """Restore the snapshot; `types`, `created_after`, `created_before` and `ids` choose entities."""
         chosen = {name: given.pop(name) for name in ("types", "created_after", "created_before") if name in given}
         choice = Choice(Selection(**chosen), given.pop("ids", ()))
         plan = plan_memory_restore(self.repository, self.snapshot, options=MemoryRestoreOptions(choice=choice, **given))
-        return restore_memory(self.repository, plan, clock=self.repository.clock)
+        return restore_memory(self.repository, plan, monitor=monitor, clock=self.repository.clock)
 
     def safety_copies(self) -> list[Snapshot]:
         """Those that are kept."""

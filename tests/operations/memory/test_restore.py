@@ -13,10 +13,12 @@ from icc_store.clock import FixedClock
 from icc_store.entities.path_map import parse_path_map
 from icc_store.errors import PathNotInSnapshot, ReadOnlyRepository, UsageError
 from icc_store.model.record import SnapshotClass
+from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.manifest import is_memory, manifest_of
 from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore
 from icc_store.operations.memory.restore_choice import Choice
+from icc_store.operations.memory.validate import validate_directory
 from icc_store.operations.restore_plan import Overwrite, RestoreOptions, Times
 from tests.support.compare import facts
 from tests.support.entities import entity, place, text
@@ -201,6 +203,52 @@ def test_findings_of_the_backup_stop_no_restore(memory: Memory) -> None:
     assert without_backups(memory.top) == before
     assert [one.path for one in result.findings if not one.field and one.severity == "error"] == [BETA.encode()]
     assert {*result.findings} == {*result.backup_findings}
+
+
+class Phases(Monitor):
+    """Remembers what a restore said that it does."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def phase(self, name: str) -> None:
+        self.seen.append(name)
+
+
+@pytest.mark.parametrize(
+    ("into", "also", "again"),
+    [
+        ("memory", "", False),
+        ("elsewhere", "", False),
+        ("memory", "entities/Learning/x.json", True),
+        ("elsewhere", "link", True),
+        ("memory", "not stored", True),
+    ],
+)
+def test_the_findings_are_those_of_validation(
+    memory: Memory, tmp_path: Path, into: str, also: str, *, again: bool
+) -> None:
+    """They are known where the snapshot's files came back and nothing else is there; else all is looked at again."""
+    put(memory.top / BETA, b'{"id": "Learning-be')
+    write(memory.top, {"config/broken.json": b"{", "relationships/odd.json": b"[]", "strange/x": b""})
+    if also == "link":
+        (memory.top / "config/link.json").symlink_to("settings.json")
+    exclude = ("strange/",) if also == "not stored" else ()
+    broken = Memory(memory.top, memory.repository, snap(memory.repository, memory.top, exclude=exclude))
+    memory.spoil()
+    merged = also.endswith(".json")
+    if merged:
+        write(memory.top, {also: b"{"})
+    phases, target = Phases(), tmp_path / into
+    result = broken.restore(
+        files=RestoreOptions(target=target), delete=False if merged else None, safely=True, monitor=phases
+    )
+    assert ("validate" in phases.seen) == again
+    found = validate_directory(target, "icc")
+    assert sorted(map(repr, result.findings)) == sorted(map(repr, found.findings))
+    assert [one.path for one in result.findings] == [one.path for one in found.findings]
+    assert BETA.encode() in {one.path for one in result.findings}
+    assert result.present == {kind: number for kind, number in found.entities.items() if number}
 
 
 def test_what_is_a_memory(memory: Memory, tmp_path: Path) -> None:

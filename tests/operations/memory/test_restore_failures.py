@@ -184,7 +184,7 @@ def test_a_mistake_of_our_own(memory: Memory) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        sabotaged(memory, "validate", fail)
+        sabotaged(memory, "validate", fail, path_map=PathMap((("/home/ada", "/home/eve"),)))
     assert without_backups(memory.top) == before
 
 

@@ -31,7 +31,14 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.live import read_live, replace_live
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.places import has_memory_layout
-from icc_store.operations.memory.restore_check import check_backup, compare, look_over, read_back
+from icc_store.operations.memory.restore_check import (
+    Restored,
+    check_backup,
+    compare,
+    look_of_backup,
+    look_over,
+    read_back,
+)
 from icc_store.operations.memory.restore_choice import EVERYTHING, Choice, chosen_paths, lying_elsewhere
 from icc_store.operations.memory.survey import Survey
 from icc_store.operations.placement import placement_of
@@ -100,7 +107,7 @@ class MemoryRestoreResult:
     present: dict[str, int]
     """Entities that the memory has now, by type."""
     findings: tuple[Finding, ...]
-    """What validation finds in the memory now."""
+    """What is wrong with the memory now: found by validation, or in the snapshot where exactly that came back."""
     backup_findings: tuple[Finding, ...] | None
     """What it finds in the snapshot; None of a restore without a safety copy, which does not look."""
 
@@ -200,16 +207,19 @@ class _Restore:
         result = execute(self._repository, plan.files, monitor=self._monitor, clock=self._clock)
         self._fail(result.failures)
         remove_paths(self._target, plan.elsewhere)
-        entities, digest = self._compare(result)
+        restored = self._compare(result)
         mapped = self._map_paths()
         rebuilt = self._rebuild_indexes() if plan.rebuild_indexes else ()
-        present, findings = look_over(self._target, monitor=self._monitor)
+        look = None
+        if restored.digest is not None and not mapped and not rebuilt:
+            look = look_of_backup(self._backup, self._target, restored)
+        present, findings = look or look_over(self._target, monitor=self._monitor)
         return MemoryRestoreResult(
             files=result,
             failures=tuple(self._failures),
             safety=copy,
-            entities=entities,
-            digest=digest,
+            entities=dict(sorted(restored.entities.items())),
+            digest=restored.digest,
             moved=plan.elsewhere,
             mapped=mapped,
             rebuilt=rebuilt,
@@ -224,20 +234,20 @@ class _Restore:
             require_all(failures)
         self._failures += failures
 
-    def _compare(self, result: RestoreResult) -> tuple[dict[str, int], bytes | None]:
-        """Compare what stands on the disk with the snapshot. Returns the entities by type, and the hash of all."""
+    def _compare(self, result: RestoreResult) -> Restored:
+        """Compare what stands on the disk with the snapshot."""
         plan = self._plan
         if plan.safely and plan.is_complete:
             restored = read_back(self._repository, plan.files.snapshot, self._target, monitor=self._monitor)
             self._fail(compare(self._backup, plan.files.snapshot, restored))
-            return dict(restored.entities), restored.digest
+            return restored
         failed = [failure.path for failure in result.failures]
         if result.checked is None:
             _, wrong = check_restored(self._repository, plan.files, failed, monitor=self._monitor)
             self._fail(wrong)
         gone = frozenset(failed) | {failure.path for failure in self._failures}
         kinds = Counter(place_of(path).type for path in self._restored(Area.ENTITY) if path not in gone)
-        return dict(sorted(kinds.items())), None
+        return Restored(entities=kinds)
 
     def _restored(self, area: Area) -> list[bytes]:
         """Stored paths that were asked for, of one sort."""

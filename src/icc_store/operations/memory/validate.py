@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +123,17 @@ def _hint() -> str:
     return f"--profile says what it is: {', '.join(BY_NAME)}"
 
 
-def _result(profile: Profile, checks: FileChecks) -> ValidationResult:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors before warnings, each in order of paths."""
+
     def rank(finding: Finding) -> tuple[bool, bytes]:
         return finding.severity is not Severity.ERROR, finding.path
 
-    return ValidationResult(profile, checks.files, dict(checks.entities), tuple(sorted(checks.findings, key=rank)))
+    return tuple(sorted(findings, key=rank))
+
+
+def _result(profile: Profile, checks: FileChecks) -> ValidationResult:
+    return ValidationResult(profile, checks.files, dict(checks.entities), in_order(checks.findings))
 
 
 def _stored(repository: Repository, entry: Entry) -> Pieces:
