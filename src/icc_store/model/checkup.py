@@ -138,7 +138,7 @@ def mark_suspect(
 def mend_records(repository: Repository, again: Mapping[ObjectId, bytes], lost: Collection[bytes]) -> None:
     """Write snapshot records twice again, and drop annotations (keys of their table) that cannot be read.
 
-    One of those would keep every command from listing the snapshots.
+    One of those would keep every command from its work that changes anything.
     """
     if again or lost:
         with repository.store.write() as txn:

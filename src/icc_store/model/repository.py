@@ -14,7 +14,7 @@ from pathlib import Path
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import object_id
-from icc_store.errors import DamageError, ReadOnlyRepository, SnapshotNotFound
+from icc_store.errors import BlockDamaged, DamageError, ReadOnlyRepository, SnapshotNotFound
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import DEFAULT_LEVEL, SHARED_BLOCK_CACHE_BYTES, SHARED_FRAME_CACHE_BYTES
 from icc_store.model.header import Header
@@ -114,14 +114,17 @@ class Repository:
     def record(self, identity: ObjectId) -> SnapshotRecord:
         """The record under that id; from its second copy where the first is damaged.
 
-        Raises ObjectMissing, BlockDamaged.
+        Raises BlockDamaged.
         """
         try:
             data = self.objects.get(identity, Kind.SNAPSHOT)
-        except DamageError:
+        except DamageError as error:
             copy = read_copy(self.objects.transaction, self.header.repository, identity)
             if copy is None:
-                raise
+                raise BlockDamaged(
+                    f"no copy of the record of snapshot {identity.hex()[:12]} can be read: {error.message}",
+                    hint="run `icc-store verify`; `icc-store repair` brings it back, or takes it off the list",
+                ) from error
             data = copy
         return unpack_record(data)
 

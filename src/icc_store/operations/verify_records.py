@@ -90,7 +90,9 @@ def _read(
     except Exception as error:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
         repository.objects.renew()
         copy = whole.get(identity[:KEY_SIZE])
-        rest = "nor can its second copy" if copy is None else "its second copy is whole and takes its place"
+        rest = "its second copy is whole and takes its place"
+        if copy is None:
+            rest = "nor can its second copy: `icc-store repair` brings it back, or takes it off the list"
         what = f"the record of snapshot {identity.hex()[:12]} cannot be read ({reason(error)}); {rest}"
         draft = Draft(Severity.DAMAGE, what, keys={identity[:KEY_SIZE]}, in_database=of_database(error))
         found.drafts.append(draft)
