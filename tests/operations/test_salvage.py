@@ -11,7 +11,8 @@ from icc_store.clock import FixedClock
 from icc_store.errors import DamageError, RepositoryNotFound, UsageError
 from icc_store.model.walk import lookup
 from icc_store.opening import create_repository, open_for_salvage, open_repository
-from icc_store.operations.forget import forget
+from icc_store.operations.forget import ForgetOptions, forget
+from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.salvage import SalvageResult, salvage
 from icc_store.operations.verify import verify
 from tests.support import damage
@@ -74,6 +75,25 @@ def test_a_sound_repository(path: Path, versions: Versions, tmp_path: Path, cloc
         made = snap(new, tmp_path / "source")
         assert made.record.seq == versions[-1][0].record.seq + 1
         assert verify(new).findings == ()
+
+
+def test_a_copy_that_lost_its_base(path: Path, tmp_path: Path, clock: FixedClock) -> None:
+    """That an old copy of an object cannot be read any more, in a block that stayed for others, is no loss."""
+    states = [{"a": words(1, 20_000) + b"%d" % number} for number in range(3)]
+    states[2]["b"] = noise(1, 1_000)
+    with open_repository(path, clock=clock, exclusive=True) as repository:
+        taken = []
+        for state in states:
+            fill(tmp_path / "source", state)
+            taken.append(snap(repository, tmp_path / "source"))
+        forget(repository, [taken[1].id], options=ForgetOptions(purge=True))
+        clean(repository)
+        optimize(repository, options=OptimizeOptions(level=1, threads=1))
+        repository.compact()
+    assert salvaged(path, tmp_path / "new", clock).whole
+    with opened(tmp_path / "new", clock) as repository:
+        assert verify(repository).findings == ()
+        assert [contents(repository, one) for one in repository.snapshots()] == [states[0], states[2]]
 
 
 def zero(path: Path, start: int, size: int) -> None:

@@ -31,7 +31,7 @@ class Chains:
 
     def _choose(self, places: list[Location]) -> Location | None:
         if len(places) > 1:  # else there is no choice, and nothing has to be looked at
-            places.sort(key=lambda place: not self._can_be_read(place))
+            places.sort(key=lambda place: not self.can_be_read(place))
         return places[0] if places else None
 
     def _is_below(self, place: Location, depth: int) -> bool:
@@ -41,8 +41,11 @@ class Chains:
         except DamageError:
             return False
 
-    def _can_be_read(self, place: Location) -> bool:
-        """Goes down one level for each depth, so no farther than readers do."""
+    def can_be_read(self, place: Location) -> bool:
+        """Whether a copy has what it is written against.
+
+        Goes down one level for each depth, so no farther than readers do.
+        """
         try:
             block = self._objects.block(place.block)
             if block is None:
@@ -55,9 +58,7 @@ class Chains:
         if known is None:
             known = frame.depth <= MAX_READ_DEPTH and all(
                 any(
-                    self._can_be_read(below)
-                    for below in self._objects.places(key)
-                    if self._is_below(below, frame.depth)
+                    self.can_be_read(below) for below in self._objects.places(key) if self._is_below(below, frame.depth)
                 )
                 for key in frame.bases
             )
