@@ -27,7 +27,11 @@ a broken one never becomes right by itself.
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+OF_THIS_PROCESS = frozenset((errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""What keeps us from looking at a file, and says nothing of what is in it."""
 
 
 class IccStoreError(Exception):

@@ -134,15 +134,19 @@ def group_file(directory: Path, first: int) -> Path:
 
 def group_files(directory: Path) -> list[Path]:
     """The files of all groups, in the order of their blocks."""
-    if not directory.exists():
-        return []
-    # Path.glob takes a directory that may not be read for an empty one.
-    return sorted(directory / name for name in os.listdir(directory) if name.endswith(_SUFFIX))
+    return _named(directory, _SUFFIX)
 
 
 def begun_groups(directory: Path) -> list[Path]:
     """The files of groups that have no name of their own yet, in the order of their blocks."""
-    return sorted(directory.glob(f"*{_SUFFIX}{_NEW}"))
+    return _named(directory, _SUFFIX + _NEW)
+
+
+def _named(directory: Path, suffix: str) -> list[Path]:
+    """The files whose names end so. Path.glob takes a directory that may not be read for an empty one."""
+    if not directory.exists():
+        return []
+    return sorted(directory / name for name in os.listdir(directory) if name.endswith(suffix))
 
 
 def name_groups(directory: Path) -> None:

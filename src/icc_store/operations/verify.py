@@ -8,7 +8,6 @@ on the disk; nothing else is changed.
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 from array import array
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
-from icc_store.errors import IccStoreError
+from icc_store.errors import OF_THIS_PROCESS, IccStoreError
 from icc_store.ids import ObjectId
 from icc_store.limits import MAX_BLOCK_NUMBER
 from icc_store.model.checkup import (
@@ -44,8 +43,6 @@ from icc_store.operations.verify_trees import Contents, TreeCheck
 __all__ = ["AffectedFile", "Finding", "Severity", "VerifyOptions", "VerifyResult", "crashed", "verify"]
 
 _TRIES = 3
-_OF_THIS_PROCESS = frozenset((errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
-"""What keeps us from looking at a file, and says nothing of what is in it."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +189,7 @@ class _Check:
         try:
             problems = [*self._repository.store.problems(), *damaged_counters(self._repository.objects.transaction)]
         except Exception as error:  # over a damaged page LMDB raises errors of its own
-            if isinstance(error, OSError) and error.errno in _OF_THIS_PROCESS:
+            if isinstance(error, OSError) and error.errno in OF_THIS_PROCESS:
                 raise
             self._repository.objects.renew()
             problems = [reason(error)]

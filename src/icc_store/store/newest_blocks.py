@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
+from icc_store.errors import OF_THIS_PROCESS
 from icc_store.limits import MAX_SEARCHED_TIMES
 from icc_store.store.head import fsync_path
 from icc_store.store.locks import FileLock
@@ -181,11 +182,16 @@ class NewestBlocks:
             yield
 
     def content(self) -> NewestContent:
-        """Everything in the file that its checksums prove. Records after a damaged one are found by their mark."""
+        """Everything in the file that its checksums prove. Records after a damaged one are found by their mark.
+
+        Raises OSError where this process may not, or cannot, look at it: then nobody knows what is in it.
+        """
         try:
             with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return self._content(data)
-        except (OSError, ValueError):  # an empty file cannot be mapped
+        except (OSError, ValueError) as error:  # an empty file cannot be mapped
+            if isinstance(error, OSError) and error.errno in OF_THIS_PROCESS:
+                raise
             return NewestContent({}, {}, {}, frozenset(), damaged=True)
 
     def _content(self, data: mmap.mmap) -> NewestContent:
