@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
+    OF_THIS_PROCESS,
     BlockDamaged,
     BusyError,
     DamageError,
@@ -280,7 +281,7 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
 def _header_to_repair(path: Path) -> tuple[Header, list[str]]:
     """The header of a damaged repository; where it is gone, one made from its blocks, and what is to be said of that.
 
-    Raises as `read_header` does where no block says whose it is.
+    Raises as `read_header` does where no block says whose it is, OSError where this process cannot look at them.
     """
     try:
         return read_header(path), []
@@ -291,7 +292,9 @@ def _header_to_repair(path: Path) -> tuple[Header, list[str]]:
         try:
             with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 made = header_for(file, data, None).with_parity(wanted=parity_folder(path).is_dir())
-        except (OSError, ValueError, DamageError):
+        except (OSError, ValueError, DamageError) as second:
+            if isinstance(second, OSError) and second.errno in OF_THIS_PROCESS:
+                raise
             raise error from None
         return made, [f"{error.message}; it was made anew from the blocks"]
 
