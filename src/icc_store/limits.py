@@ -309,6 +309,9 @@ MAX_REPORTED_HEADER = 4 * KIB
 MAX_CRONTAB_LINE = 990
 """Characters of a line that every cron reads: some cut longer ones off."""
 
+MAX_RENEWAL_SECONDS = 30.0
+"""For how long gc begins to write things anew at its end; the next gc goes on from there."""
+
 MAX_COMPACTED_UNASKED = GIB
 """Bytes left in the file above which only `gc --compact` compacts: others would wait for longer than seconds."""
 

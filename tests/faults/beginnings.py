@@ -18,6 +18,7 @@ from tests.support.shelf import noise, words
 
 LONG_AGO = 1_700_000_000_000_000_000
 DAY = 86_400.0
+THINNED_OUT = tuple(f"between {number}" for number in range(6))
 
 
 def notes(stage: Stage, number: int) -> Path:
@@ -49,6 +50,19 @@ def forgotten(stage: Stage) -> None:
     """The same with two snapshots forgotten for good: what only they hold is garbage, and half of the file."""
     three(stage)
     stage.good("forget", "one", "two", "--purge")
+
+
+def thinned(stage: Stage) -> None:
+    """Many small changes, of which all snapshots but the first and the last are forgotten for good."""
+    stage.good("init")
+    for name in ("one", *THINNED_OUT, "three"):
+        salt = len(stage.snapshots)
+        fill(
+            stage.top / "notes",
+            {f"entity {each}": words(each, 1500) + noise(100 * salt + each, 60) for each in range(6)},
+        )
+        stage.snapshot(stage.top / "notes", name)
+    stage.good("forget", *THINNED_OUT, "--purge")
 
 
 def loose(stage: Stage) -> None:

@@ -88,6 +88,13 @@ OPERATIONS = (
         lambda stage: ends.listed(stage, "three"),
         going=_OLD_ONES,
     ),
+    Operation(
+        "gc that writes anew",
+        beginnings.thinned,
+        ("gc", "--keep-last", "9", "--now"),
+        lambda stage: ends.listed(stage, "one", "three"),
+        going=frozenset(beginnings.THINNED_OUT),
+    ),
     Operation("gc --compact", beginnings.loose, ("gc", "--keep-last", "9", "--compact"), ends.shrunk),
     Operation("copy", beginnings.three, ("copy", "{top}/second"), ends.second_is_up_to_date, ends.second_is_whole),
     Operation(

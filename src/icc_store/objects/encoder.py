@@ -134,9 +134,10 @@ class Packer:
     before it in the same block.
     """
 
-    def __init__(self, encoder: Encoder, *, many: bool) -> None:
+    def __init__(self, encoder: Encoder, *, limit: int) -> None:
+        """A block is filled up to `limit` stored bytes, and to where it would need another page."""
         self._encoder = encoder
-        self._many = many
+        self._limit = limit
         self.blocks: list[list[Frame]] = []
         self._size = 0
         self._ids: list[bytes] = []
@@ -159,14 +160,22 @@ class Packer:
         return frame, len(frame.stored) + directory_size(frame)
 
     def _fits(self, size: int) -> bool:
-        limit = BLOCK_STORED_SIZE if self._many else 0
-        return self._size + size <= max(limit, _capacity(self._size))
+        return self._size + size <= max(self._limit, _capacity(self._size))
 
 
 def pack_blocks(frames: Sequence[Frame | Group], *, encoder: Encoder | None = None) -> list[list[Frame]]:
     """Which frames share a block, in their order. Groups among them become frames by `encoder`."""
+    return _pack(frames, encoder or Encoder(), few=0)
+
+
+def pack_pages(frames: Sequence[Frame | Group], *, encoder: Encoder) -> list[list[Frame]]:
+    """The same for frames of which some are old: when there are few, each block takes one whole page."""
+    return _pack(frames, encoder, few=_PAGE - _PAGE_HEADER)
+
+
+def _pack(frames: Sequence[Frame | Group], encoder: Encoder, *, few: int) -> list[list[Frame]]:
     total = sum(len(frame.stored) + directory_size(frame) for frame in frames if isinstance(frame, Frame))
-    packer = Packer(encoder or Encoder(), many=total > BLOCK_STORED_SIZE)
+    packer = Packer(encoder, limit=BLOCK_STORED_SIZE if total > BLOCK_STORED_SIZE else few)
     for frame in frames:
         packer.put(frame)
     return packer.blocks

@@ -18,6 +18,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.gc_damage import naming_snapshots
 from icc_store.operations.gc_mark import Marks
+from icc_store.operations.gc_renew import RenewalResult, renew_if_it_pays
 from icc_store.operations.gc_sweep import Sweep, SweepCounters
 from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source, default_policy
 
@@ -38,6 +39,8 @@ class GcOptions:
     undelete_hours: int = UNDELETE_HOURS
     """For how long a forgotten snapshot can still be brought back."""
     time_zone: tzinfo | None = None
+    renew: bool = True
+    """Write anew what it pays to write anew. Not where something better follows, or where there is no room for it."""
     dry_run: bool = False
 
 
@@ -51,6 +54,8 @@ class GcResult:
     waiting: tuple[Snapshot, ...]
     """Forgotten, and still to be had by `undelete`."""
     sweep: SweepCounters
+    renewal: RenewalResult | None
+    """What was written anew because too much stood beside it that nothing needs; None when it would not pay."""
     reusable: int
     """Bytes of the database file that new snapshots can fill."""
     dry_run: bool
@@ -87,6 +92,7 @@ def collect(
     leaving = [decision.snapshot for decision in decisions if not decision.keep]
     removed, waiting = _due(repository, leaving, options, now)
     monitor.phase("mark")
+    renewal = None
     task = _Collection(repository, removed, monitor)  # whatever is missing shows here, before anything has changed
     if options.dry_run:
         counters = task.sweep.plan()
@@ -95,11 +101,13 @@ def collect(
         removed = _remove(repository, options, now, task.marks)
         task.spare_all_but(removed)
         counters = task.sweep.run()
+        renewal = task.renew(clock) if options.renew and not task.sweep.unreadable.numbers else None
     return GcResult(
         decisions,
         tuple(removed),
         tuple(waiting),
         counters,
+        renewal,
         repository.store.reusable_bytes(),
         options.dry_run,
         tuple(sorted(task.sweep.unreadable.numbers)),
@@ -115,10 +123,19 @@ class _Collection:
         self.marks = Marks(repository.objects, monitor)
         self.refresh()
         self.sweep = Sweep(repository, self.marks, self.refresh, monitor)
+        self._monitor = monitor
 
     def spare_all_but(self, going: list[Snapshot]) -> None:
         """Say which snapshots are on their way out; what is looked at next marks what all others need."""
         self._gone = {snapshot.id for snapshot in going}
+
+    def renew(self, clock: Clock) -> RenewalResult | None:
+        """Write anew what it pays to, and sweep what that leaves. Bytes move; nothing goes that anybody could have."""
+        self.refresh()
+        renewal = renew_if_it_pays(self._repository, self.marks, monitor=self._monitor, clock=clock)
+        if renewal is not None:
+            self.sweep.run()
+        return renewal
 
     def refresh(self) -> list[ObjectId]:
         """Mark what snapshots need that were not there when last looked, and what living runs write against.

@@ -13,6 +13,7 @@ from icc_store.ids import Kind, ObjectId
 from icc_store.model.closure import Reference, references
 from icc_store.monitor import Monitor
 from icc_store.objects.block import Block
+from icc_store.objects.index import Location
 from icc_store.objects.reader import ObjectReader
 
 
@@ -99,8 +100,14 @@ class Marks:
                     self.version += 1
                     pending.append(location.block)
 
-    def is_live(self, identity: ObjectId) -> bool:
-        """Whether a marked snapshot needs this object."""
+    def forget_bases(self) -> None:
+        """Forget which objects others are written against: what was written anew may need less."""
+        self.bases.clear()
+        self._scanned.clear()
+        self.version += 1
+
+    def is_live(self, identity: bytes) -> bool:
+        """Whether a marked snapshot needs this object, named by its id or its key."""
         location = self._objects.locate(identity)
         return location is not None and bool(self.live.get(location.block, 0) >> location.position & 1)
 
@@ -110,6 +117,16 @@ class Marks:
         bases = sum(1 << position for position, flag in enumerate(base_flags) if flag)
         self.live[number] = everything & ~bases
         self.bases[number] = bases
+
+    def removed(self, number: int) -> None:
+        """There is no such block any more."""
+        for bits in (self.live, self.bases, self._scanned):
+            bits.pop(number, None)
+
+    def left(self, places: Iterable[Location]) -> None:
+        """What is needed stands elsewhere now, and no longer in these places."""
+        for place in places:
+            self.live[place.block] = self.live.get(place.block, 0) & ~(1 << place.position)
 
     def _bits(self, number: int) -> int:
         return self.live.get(number, 0) | self.bases.get(number, 0) | self._held.get(number, 0)

@@ -302,7 +302,9 @@ class Sweep:
                 done = batch is not None and self._execute(batch, moved, held)
         except _Changed:
             return batch, False
-        if done:
+        if batch is not None and done:
+            for number, _ in batch.removed:
+                self._marks.removed(number)
             for number, base_flags in moved:
                 self._marks.moved(number, base_flags)
         return batch, done

@@ -35,7 +35,7 @@ _ROUND_BYTES = 256 * MIB
 
 _BLOCKS_PER_COMMIT = 64
 _COMMIT_SECONDS = 5.0
-_KEEP_ALL = GcOptions(policy=explicit_policy(keep_within="1000y"), undelete_hours=24 * 365 * 1000)
+_KEEP_ALL = GcOptions(policy=explicit_policy(keep_within="1000y"), undelete_hours=24 * 365 * 1000, renew=False)
 """The sweep removes no snapshot, and forgets none."""
 
 

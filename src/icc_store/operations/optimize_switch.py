@@ -1,78 +1,24 @@
-"""Putting new blocks in the place of old copies of the same objects, while others read, write and collect.
-
-A transaction appends blocks, gives each of their objects a new index row, and marks the old rows as bases: the old
-copies stay readable for deltas that were made against them, at the depth they were made at, until a sweep finds that
-nothing needs them. So an object is never without a copy, and no delta without its base, whenever the process dies.
-"""
+"""Putting blocks that were made for size in the place of old copies, and noting which blocks those are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 
-from icc_store.ids import KEY_SIZE, ObjectId
-from icc_store.model.maintenance import WriteTransaction, bump_epoch
+from icc_store.model.maintenance import WriteTransaction
 from icc_store.model.optimized import read_optimized, write_optimized
 from icc_store.model.repository import Repository
-from icc_store.objects.bases import Bases
-from icc_store.objects.index import as_base_row, is_base_row, pack_row, unpack_row
+from icc_store.operations.gc_switch import Switched, replace_copies
 from icc_store.operations.optimize_encode import NewBlock
 
 
 def switch_to(repository: Repository, blocks: Sequence[NewBlock]) -> list[NewBlock]:
     """Commit these blocks. Returns those that were: others hold something that gc has removed meanwhile."""
-    done: list[NewBlock] = []
-    with repository.store.write() as txn:
-        lowest = repository.store.lowest_writer()
-        limit = txn.last_block() + 1 if lowest is None else lowest
-        state = read_optimized(txn)
-        for block in blocks:
-            old = _old_rows(txn, block, limit)
-            if old is None or not _has_bases(txn, repository.header.repository, block):
-                continue
-            number = txn.append_block(block.data)
-            txn.delete_rows(sorted(old))
-            txn.insert_rows(sorted(as_base_row(row) for row in old))
-            keys = [identity[:KEY_SIZE] for identity in _ids(block)]
-            txn.insert_rows(sorted(pack_row(key, number, position) for position, key in enumerate(keys)))
-            state = state.with_block(number)
-            done.append(block)
-        bump_epoch(txn)
-        write_optimized(txn, state)
-    repository.objects.forget()
-    return done
+    switch = replace_copies(repository, blocks, note=_note)
+    return [switched.block for switched in switch.done]
 
 
-def _old_rows(txn: WriteTransaction, block: NewBlock, limit: int) -> list[bytes] | None:
-    """The rows of all copies below block `limit`. None when something in it is not in the index any more.
-
-    What is in the index may be referred to, and all that it needs is there as well.
-    """
-    found: list[bytes] = []
-    for identity in _ids(block):
-        key = identity[:KEY_SIZE]
-        rows = _rows_of(txn, key)
-        if all(is_base_row(row) for row in rows):
-            return None
-        found += [row for row in rows if not is_base_row(row) and unpack_row(row)[1].block < limit]
-    return found
-
-
-def _rows_of(txn: WriteTransaction, key: bytes) -> list[bytes]:
-    return list(takewhile(lambda row: row.startswith(key), txn.rows(key)))
-
-
-def _has_bases(txn: WriteTransaction, repository: bytes, block: NewBlock) -> bool:
-    """Whether all that a block is written against is in it, or can be read with it."""
-    bases = Bases(txn, repository)
-    depths: dict[bytes, int] = {}
-    for frame in block.frames:
-        for key in frame.bases:
-            if not (depths.get(key, frame.depth) < frame.depth or bases.is_there(key, frame.depth)):
-                return False
-        depths.update((identity[:KEY_SIZE], frame.depth) for identity in frame.ids)
-    return True
-
-
-def _ids(block: NewBlock) -> list[ObjectId]:
-    return [identity for frame in block.frames for identity in frame.ids]
+def _note(txn: WriteTransaction, done: Sequence[Switched]) -> None:
+    state = read_optimized(txn)
+    for switched in done:
+        state = state.with_block(switched.number)
+    write_optimized(txn, state)

@@ -30,7 +30,7 @@ from icc_store.operations.snapshot_rules import rules_for
 T = TypeVar("T")
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _BY_DEFAULT = GcOptions()
-_ONLY_WHAT_IS_DUE = GcOptions(policy=RetentionPolicy((Rule(Period.SNAPSHOT, within_ns=1 << 63),)))
+_ONLY_WHAT_IS_DUE = GcOptions(policy=RetentionPolicy((Rule(Period.SNAPSHOT, within_ns=1 << 63),)), renew=False)
 """Forgets nothing. Removes what was forgotten long enough ago, and what nothing needs."""
 
 

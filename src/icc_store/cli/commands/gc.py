@@ -25,6 +25,8 @@ DOCUMENT = {
     "removed": "ids of the snapshots that are gone for good",
     "waiting": "ids of the forgotten snapshots that `undelete` still brings back",
     "sweep": "blocks_removed, blocks_rewritten, objects_removed, bytes_removed, bytes_rewritten, bytes_dead_kept",
+    "renewed": "objects, wasted and bytes_written of what was written anew because too many bytes were there for "
+    "nothing; null when that would not pay",
     "reusable": "bytes of the database file that new snapshots can fill",
     "optimized": "objects, bytes_before, bytes_after and complete of what `optimize` did; null when it was not due",
     "unreadable": "numbers of damaged blocks that nothing needs; they are left, and the exit code is 6",
@@ -150,6 +152,7 @@ def _document(result: GcResult, optimized: OptimizeResult | None, given_back: in
         "removed": [snapshot.id.hex() for snapshot in result.removed],
         "waiting": [snapshot.id.hex() for snapshot in result.waiting],
         "sweep": vars(result.sweep),
+        "renewed": None if result.renewal is None else vars(result.renewal),
         "reusable": result.reusable,
         "optimized": None
         if optimized is None
@@ -170,6 +173,9 @@ def _lines(result: GcResult, given_back: int) -> Iterator[str]:
         f"{units.plural(sweep.objects_removed, 'object')} {would}removed: {units.size(sweep.bytes_removed)} in "
         f"{units.plural(sweep.blocks_removed, 'block')}, {units.number(sweep.blocks_rewritten)} rewritten"
     )
+    if result.renewal is not None:
+        anew = units.plural(result.renewal.objects, "object")
+        yield f"{anew} written anew, since {units.size(result.renewal.wasted)} were there for nothing"
     if not result.dry_run:
         hint = " (--compact gives them back to the disk)" if result.reusable else ""
         yield f"{units.size(given_back)} given back, {units.size(result.reusable)} reusable{hint}"
