@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import mmap
 import random
+from pathlib import Path
 
 from icc_store.objects.block import HEADER_SIZE, encode_block
 from icc_store.objects.block_scan import owners, scan_blocks
+from tests.support.bounded import python
 from tests.support.shelf import REPOSITORY, noise, plain_frame, words
 
 OTHER = bytes(16)
+PAGE = mmap.PAGESIZE
 
 
 def block(seed: int, size: int = 500, repository: bytes = REPOSITORY) -> bytes:
@@ -53,3 +58,26 @@ def test_whose_blocks() -> None:
     assert [at for at, _, _ in scan_blocks(data, OTHER)] == [len(block(1))]
     assert not owners(noise(1, 10_000))
     assert not owners(b"ICCB" * 100)
+
+
+_AT_THE_EDGE = """
+import mmap, pathlib
+from icc_store.objects.block_scan import scan_blocks
+whole, found = open(ARGS[0], "rb"), []
+maps = [mmap.mmap(whole.fileno(), 0, access=mmap.ACCESS_READ) for _ in range(200)]
+for one in maps[::2]:
+    one.close()
+for one in maps[1::2]:
+    found.append([at for at, _, _ in scan_blocks(one, bytes.fromhex(ARGS[1]))])
+print(json.dumps(found))
+"""
+
+
+def test_nothing_is_read_behind_the_file(tmp_path: Path) -> None:
+    """Where a mapped file ends with a page, the next page is no memory; Python's own search looks at its first byte."""
+    one = block(1, 3000)
+    for seed in range(8):  # it skips most bytes, so that it depends on them whether it comes to that one
+        (tmp_path / "file").write_bytes(bytes(PAGE) + one + noise(seed, -len(one) % PAGE))
+        done = python(_AT_THE_EDGE, str(tmp_path / "file"), REPOSITORY.hex())
+        assert done.code == 0, done
+        assert json.loads(done.out) == [[PAGE]] * 100

@@ -30,12 +30,14 @@ def owners(data: Bytes) -> Counter[bytes]:
 
 
 def _whole(data: Bytes) -> Iterator[tuple[int, bytes]]:
-    at = data.find(MAGIC)
+    # Python 3.11.2 reads a byte behind the end of what it searches: of a mapped file, that may be no memory.
+    end = max(len(data) - HEADER_SIZE + len(MAGIC), 0)
+    at = data.find(MAGIC, 0, end)
     while at >= 0:
         stored = _block_at(data, at)
         if stored is not None:
             yield at, stored
-        at = data.find(MAGIC, at + (1 if stored is None else len(stored)))
+        at = data.find(MAGIC, at + (1 if stored is None else len(stored)), end)
 
 
 def _block_at(data: Bytes, at: int) -> bytes | None:

@@ -278,7 +278,8 @@ def pieced_together(copies: Iterable[bytes], checks: bytes) -> bytes | None:
 def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place, bytes]]:
     """Numbers, places and checks of the records before that offset whose heads are right."""
     left = MAX_SEARCHED_TIMES * end
-    at = data.find(_MARK, _START, end)
+    last = max(end - _HEAD_SIZE + len(_MARK), 0)  # as in objects/block_scan.py: never the end of the file
+    at = data.find(_MARK, _START, last)
     while at >= 0 and left >= 0:
         body = at + _HEAD_SIZE
         if body <= end:
@@ -290,9 +291,9 @@ def _records(data: mmap.mmap, end: int) -> Iterator[tuple[int, _Place, bytes]]:
                 checks = data[body:block]
                 if checksum(head, checks) == data[at + _RECORD.size : body]:
                     yield number, _Place(block, size), checks
-                    at = data.find(_MARK, block + size, end)
+                    at = data.find(_MARK, block + size, last)
                     continue
-        at = data.find(_MARK, at + 1, end)
+        at = data.find(_MARK, at + 1, last)
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> int:
