@@ -18,7 +18,7 @@ from icc_store.model.tree import find_entry
 from icc_store.opening import create_repository, open_repository
 from icc_store.operations.forget import ForgetOptions, forget, undelete
 from icc_store.operations.retention import explicit_policy
-from tests.support.live import Contents, clean, contents, fill, new_clock, object_ids, on_disk, snap, within
+from tests.support.live import Contents, clean, contents, fill, new_clock, object_ids, on_disk, snap
 from tests.support.shelf import noise, words
 
 PURGE = ForgetOptions(purge=True)
@@ -283,23 +283,6 @@ def find_chunk(repository: Repository, snapshot: Snapshot, name: bytes) -> bytes
     assert found is not None
     assert found[0].chunk is not None
     return found[0].chunk
-
-
-def test_blocks_of_a_living_run_are_left_alone(repository: Repository, source: Path) -> None:
-    """What a snapshot under way has stored already is nobody's yet, and yet gc neither takes it nor waits for it."""
-    first = take(repository, source, {"a": noise(1, 3000)})
-    second = take(repository, source, {"b": noise(2, 3000)})
-    forget(repository, [first.id])
-    with repository.adding() as run:
-        identity = run.writer.add(Kind.CHUNK, noise(3, 3000))
-        run.writer.commit()
-        with within(20):
-            result = clean(repository)
-        assert result.sweep.objects_removed >= 1
-        assert repository.objects.get(identity, Kind.CHUNK) == noise(3, 3000)
-    assert contents(repository, second) == {"b": noise(2, 3000)}
-    clean(repository)
-    assert not repository.objects.contains(identity)
 
 
 def test_compaction_gives_bytes_back(tmp_path: Path, clock: FixedClock, source: Path) -> None:

@@ -120,7 +120,7 @@ class Marks:
 
     def removed(self, number: int) -> None:
         """There is no such block any more."""
-        for bits in (self.live, self.bases, self._scanned):
+        for bits in (self.live, self.bases, self._held, self._scanned):
             bits.pop(number, None)
 
     def left(self, places: Iterable[Location]) -> None:
