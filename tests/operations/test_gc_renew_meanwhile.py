@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from icc_store.ids import Kind
 from icc_store.model.repository import Repository
 from icc_store.opening import open_repository
 from icc_store.operations.forget import ForgetOptions, forget
@@ -108,3 +109,16 @@ def test_another_gc_in_the_middle_of_it(history: History, other: Neighbour, tmp_
             check(repository, history.expected)
             clean(repository)
             check(repository, history.expected)
+
+
+def test_beside_a_run_that_lives_on(history: History, tmp_path: Path) -> None:
+    """Records written since it began stand among its blocks, and go with their snapshot though it lives on."""
+    for trial in trials(history, tmp_path, step=0.0, most=1):
+        first, *others = history.expected
+        with open_repository(trial.path, clock=new_clock()) as repository, repository.adding() as run:
+            run.writer.add(Kind.CHUNK, words(99, 3000))
+            run.writer.commit()
+            forget(repository, [first], options=ForgetOptions(purge=True))
+            assert clean(repository).renewal is not None
+            check(repository, {one: history.expected[one] for one in others})
+        break

@@ -66,14 +66,15 @@ class Marks:
         return True
 
     def hold(self, numbers: Iterable[int]) -> None:
-        """Count all objects of these blocks as marked where it is about what they are written against.
+        """Count all deltas of these blocks as marked where it is about what they are written against.
 
-        A living run has stored them, and no snapshot refers to them yet. They themselves are left alone anyway.
+        A living run has stored them, and no snapshot refers to them yet. They themselves are left alone anyway, but
+        for blocks of records, which go with their snapshot; no delta stands in those.
         """
         for number in numbers:
             if number not in self._held:
                 block = self._objects.block(number)
-                self._held[number] = 0 if block is None else (1 << len(block.ids)) - 1
+                self._held[number] = 0 if block is None else _delta_bits(block)
 
     def mark_bases(self) -> None:
         """Mark what the marked objects are written against, and what that is written against."""
@@ -135,6 +136,11 @@ class Marks:
 def frame_bits(block: Block, number: int) -> int:
     """The bits of all objects in a frame."""
     return ((1 << len(block.frames[number].ids)) - 1) << block.firsts[number]
+
+
+def _delta_bits(block: Block) -> int:
+    """The bits of all objects that are written against others."""
+    return sum(frame_bits(block, at) for at, frame in enumerate(block.frames) if frame.bases)
 
 
 def needed_bases(block: Block, bits: int) -> set[tuple[bytes, int]]:
