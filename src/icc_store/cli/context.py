@@ -22,6 +22,7 @@ from icc_store.errors import RepositoryNotFound
 if TYPE_CHECKING:
     from icc_store.config.settings import Settings as MemorySettings
     from icc_store.model.repository import Repository
+    from icc_store.model.unread import Unread
     from icc_store.monitor import Monitor
 
 
@@ -112,14 +113,18 @@ class Context:
             try:
                 yield repository
             finally:
-                self._tell_of_annotations(repository)
+                self._tell_of_unread(repository.unread)
 
-    def _tell_of_annotations(self, repository: Repository) -> None:
-        count = repository.unread_annotations
-        if count:
-            self.met_damage = True
-            what = f"{plural(count, 'annotation')} (tags, notes, pins, what is forgotten) cannot be read"
-            self.output.warnings([(b"", f"{what}; the rest is right (run `icc-store verify`, which lets go of those)")])
+    def _tell_of_unread(self, unread: Unread) -> None:
+        """Warn of records and annotations that were passed over."""
+        lost = [each.error for each in unread.snapshots]
+        told = [f"{error.message}; other snapshots are not concerned ({error.hint})" for error in lost]
+        if unread.annotations:
+            count = plural(len(unread.annotations), "annotation")
+            what = f"{count} (tags, notes, pins, what is forgotten) cannot be read; the rest is right"
+            told.append(f"{what} (run `icc-store verify`, which lets go of those)")
+        self.met_damage = self.met_damage or bool(told)
+        self.output.warnings([(b"", each) for each in told])
 
     @contextmanager
     def open_or_make(self) -> Iterator[Repository]:

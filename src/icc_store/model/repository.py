@@ -7,7 +7,7 @@ blocks, in the same transactions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from icc_store.model.record import (
     unpack_annotation,
     unpack_record,
 )
+from icc_store.model.unread import LostRecord, Unread
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import decode_block
 from icc_store.objects.encoder import Encoder
@@ -58,75 +59,81 @@ class Repository:
         self.store = store
         self.readonly = readonly
         self.clock = clock
-        self.unread_annotations = 0
-        """How many of them could not be read when snapshots were listed last. Only a reader goes on without them."""
+        self.unread = Unread()
+        """What could not be read when snapshots were listed last, or the newest was looked for."""
         self.objects = ObjectReader(store, header.repository, clock=clock)
 
     def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
         """Snapshots in the order they were committed; forgotten ones only when asked for.
 
-        Raises DamageError; where the repository is only read, not over annotations: those are left out and counted.
+        Raises DamageError; where the repository is only read, not over single records and annotations: those are left
+        out, and stand in `unread`.
         """
         while True:
-            known = self._known()
-            try:
-                found, unread = self._combined(*known)
-                if unread and not self.readonly:
-                    raise unread[0]
-            except DamageError:
+            known = self._known_snapshots(), self._known_annotations()
+            found, unread = self._combined(*known)
+            if unread.errors:
                 self.objects.forget()
-                if self._known() == known:
-                    raise
-                continue  # gc has just removed what could not be read
-            if unread:
-                self.objects.forget()
-                if self._known() != known:
-                    continue  # likewise
-            self.unread_annotations = len(unread)
+                if (self._known_snapshots(), self._known_annotations()) != known:
+                    continue  # gc has just removed what could not be read
+                if not self.readonly:
+                    raise unread.errors[0]
+            self.unread = unread
             return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
 
-    def _known(self) -> tuple[list[ObjectId], list[ObjectId]]:
-        """The ids of all snapshots and annotations."""
-        return self._known_snapshots(), self._known_annotations()
-
-    def _known_snapshots(self) -> list[ObjectId]:
-        return [ObjectId(identity) for _, identity in self.objects.transaction.items(Table.SNAPSHOTS)]
+    def _known_snapshots(self) -> dict[int, ObjectId]:
+        """The ids of all snapshots by their numbers, in order."""
+        rows = self.objects.transaction.items(Table.SNAPSHOTS)
+        return {int.from_bytes(key): ObjectId(identity) for key, identity in rows}
 
     def _known_annotations(self, first: int = 0) -> list[ObjectId]:
         rows = self.objects.transaction.items(Table.ANNOTATIONS, first.to_bytes(_SEQ_SIZE))
         return [ObjectId(identity) for _, identity in rows]
 
-    def _combined(
-        self, snapshots: list[ObjectId], annotations: list[ObjectId]
-    ) -> tuple[list[Snapshot], list[DamageError]]:
-        """Snapshots with all annotations that can be read, and what is wrong with the others."""
+    def _combined(self, snapshots: dict[int, ObjectId], annotations: list[ObjectId]) -> tuple[list[Snapshot], Unread]:
+        """Snapshots with all annotations that can be read, and what cannot."""
+        unread = Unread()
         notes: dict[ObjectId, list[Annotation]] = {}
-        unread: list[DamageError] = []
+        for annotation in self._readable(annotations, unread):
+            notes.setdefault(annotation.snapshot, []).append(annotation)
+        records = self._records(snapshots.items(), unread)
+        return [combine(identity, record, notes.get(identity, ())) for identity, record in records], unread
+
+    def _records(
+        self, snapshots: Iterable[tuple[int, ObjectId]], unread: Unread
+    ) -> Iterator[tuple[ObjectId, SnapshotRecord]]:
+        for seq, identity in snapshots:
+            try:
+                yield identity, self.record(identity)
+            except DamageError as error:
+                unread.snapshots.append(LostRecord(seq, identity, error))
+
+    def _readable(self, annotations: list[ObjectId], unread: Unread) -> Iterator[Annotation]:
         for identity in annotations:
             try:
-                annotation = unpack_annotation(self.objects.get(identity, Kind.ANNOTATION))
+                yield unpack_annotation(self.objects.get(identity, Kind.ANNOTATION))
             except DamageError as error:
-                unread.append(error)
-            else:
-                notes.setdefault(annotation.snapshot, []).append(annotation)
-        return [combine(identity, self.record(identity), notes.get(identity, ())) for identity in snapshots], unread
+                unread.annotations.append(error)
 
     def record(self, identity: ObjectId) -> SnapshotRecord:
-        """The record under that id; from its second copy where the first is damaged.
-
-        Raises BlockDamaged.
-        """
+        """The record under that id. Raises BlockDamaged where no copy of it can be read."""
         try:
-            data = self.objects.get(identity, Kind.SNAPSHOT)
+            return unpack_record(self._record_bytes(identity))
         except DamageError as error:
+            raise BlockDamaged(
+                f"no copy of the record of snapshot {identity.hex()[:12]} can be read: {error.message}",
+                hint="run `icc-store verify`; `icc-store repair` brings it back, or takes it off the list",
+            ) from error
+
+    def _record_bytes(self, identity: ObjectId) -> bytes:
+        """The bytes of a record; from its second copy where the first is damaged. Raises DamageError."""
+        try:
+            return self.objects.get(identity, Kind.SNAPSHOT)
+        except DamageError:
             copy = read_copy(self.objects.transaction, self.header.repository, identity)
             if copy is None:
-                raise BlockDamaged(
-                    f"no copy of the record of snapshot {identity.hex()[:12]} can be read: {error.message}",
-                    hint="run `icc-store verify`; `icc-store repair` brings it back, or takes it off the list",
-                ) from error
-            data = copy
-        return unpack_record(data)
+                raise
+            return copy
 
     def snapshot(self, identity: ObjectId) -> Snapshot:
         """One snapshot with its annotations. Raises SnapshotNotFound."""
@@ -183,31 +190,27 @@ class Repository:
         """The newest full snapshot of a source that is not forgotten: the parent of its next one.
 
         Takes as long with a thousand snapshots as with one: reads from the newest back to it, and no annotation that
-        was there before it.
+        was there before it. What cannot be read is passed over, and stands in `unread`: the next snapshot needs none.
         """
         while True:
-            known = self._known_snapshots()
-            try:
-                return self._latest(known, source, host)
-            except DamageError:
+            known, unread = self._known_snapshots(), Unread()
+            found = self._latest(known, source, host, unread)
+            if unread.errors:
                 self.objects.forget()
-                if self._known_snapshots() == known:
-                    raise  # otherwise gc has just removed what could not be read
+                if self._known_snapshots() != known:
+                    continue  # gc has just removed what could not be read
+            self.unread = unread
+            return found
 
-    def _latest(self, known: list[ObjectId], source: str, host: str | None) -> Snapshot | None:
-        for identity in reversed(known):
-            record = self.record(identity)
+    def _latest(self, known: dict[int, ObjectId], source: str, host: str | None, unread: Unread) -> Snapshot | None:
+        for identity, record in self._records(reversed(known.items()), unread):
             if record.kind is SnapshotClass.FULL and record.source == source and host in (None, record.host):
-                snapshot = combine(identity, record, self._annotations(identity, record.annotations_before))
+                later = self._known_annotations(record.annotations_before + 1)
+                notes = [note for note in self._readable(later, unread) if note.snapshot == identity]
+                snapshot = combine(identity, record, notes)
                 if snapshot.forgotten_ns is None:
                     return snapshot
         return None
-
-    def _annotations(self, snapshot: ObjectId, before: int) -> list[Annotation]:
-        """The annotations of one snapshot, which all have higher numbers than `before`."""
-        later = self._known_annotations(before + 1)
-        notes = [unpack_annotation(self.objects.get(identity, Kind.ANNOTATION)) for identity in later]
-        return [note for note in notes if note.snapshot == snapshot]
 
     @contextmanager
     def closed(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ another B-tree with pages of its own. Both can be found by scanning; either is e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
@@ -81,6 +81,13 @@ def remove_record(txn: WriteTransaction, identity: ObjectId) -> int:
         freed += len(txn.get(Table.COPIES, key) or b"")
         txn.delete(Table.COPIES, key)
     return freed
+
+
+def remove_stray_copies(txn: WriteTransaction, known: Collection[ObjectId]) -> None:
+    """Remove the second copies of all records but these."""
+    kept = {identity[:KEY_SIZE] for identity in known}
+    for key in [key for key, _ in txn.items(Table.COPIES) if key[_NUMBER_SIZE:] not in kept]:
+        txn.delete(Table.COPIES, key)
 
 
 def _copy_key(number: int, identity: ObjectId) -> bytes:

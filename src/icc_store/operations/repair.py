@@ -24,7 +24,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.objects.block import Block, decode_block
 from icc_store.objects.index import as_base_row, pack_row, rows_into
-from icc_store.objects.records import append_record, copies, plain_record, remove_record
+from icc_store.objects.records import append_record, copies, plain_record, remove_record, remove_stray_copies
 from icc_store.operations.parity_recovery import Recovery, recover
 from icc_store.operations.repair_reach import Reach
 from icc_store.operations.verify import VerifyResult, verify
@@ -149,6 +149,7 @@ class _Rebuild:
                 enlist_snapshot(txn, record, identity)
             for identity, note in notes.items():
                 self._list_annotation(txn, identity, note)
+            remove_stray_copies(txn, self.snapshots)  # they cannot be read, and verify would speak of damage for ever
         self._repository.objects.forget()
 
     def keep_what_is_reached(self) -> None:

@@ -11,11 +11,12 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 
-from icc_store.errors import AmbiguousSnapshot, SnapshotNotFound, UsageError
-from icc_store.ids import ID_SIZE
+from icc_store.errors import AmbiguousSnapshot, DamageError, SnapshotNotFound, UsageError
+from icc_store.ids import ID_SIZE, ObjectId
 from icc_store.model.paths import display, is_within, normalise
 from icc_store.model.record import Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import Repository
+from icc_store.model.unread import LostRecord
 from icc_store.monitor import SILENT, Monitor
 
 SHORT_ID = 8
@@ -43,28 +44,61 @@ def resolve(
 
     `source` says whose latest, name or time is meant. So does `path`, an absolute path of the live file system; a
     relative one says nothing.
-    Raises SnapshotNotFound naming what is near, AmbiguousSnapshot naming the candidates.
+    Raises SnapshotNotFound naming what is near, AmbiguousSnapshot naming the candidates, DamageError where it may be
+    one whose record cannot be read.
     """
     everything = repository.snapshots(forgotten=True)
     known = [snapshot for snapshot in everything if forgotten or snapshot.forgotten_ns is None]
-    latest = re.fullmatch(_LATEST, spec)
+    lost = repository.unread.snapshots
+    for one in lost:
+        if _is_prefix(spec, one.id):
+            raise one.error
+    if not re.fullmatch(_LATEST, spec):
+        named = _named(known, spec, source, monitor)
+        if named is not None:
+            return named
+    try:
+        found = _by_time(known, everything, spec, source, path)
+    except SnapshotNotFound as error:
+        if lost:
+            raise _perhaps(spec, lost[-1]) from error
+        raise
+    if lost and lost[-1].seq > found.record.seq:
+        raise _perhaps(spec, lost[-1])
+    return found
+
+
+def _named(known: Sequence[Snapshot], spec: str, source: str | None, monitor: Monitor) -> Snapshot | None:
+    """The snapshot of that id or name."""
+    matches = _with_prefix(known, spec)
+    if len(matches) > 1:
+        raise AmbiguousSnapshot(f"{len(matches)} snapshots begin with {spec}: {_listed(matches)}")
+    if matches:
+        return matches[0]
+    named = [one for one in known if one.record.name == spec and source in (None, one.record.source)]
+    if len(named) > 1:
+        monitor.note(f"{len(named)} snapshots are called {spec}; this is the newest, {_described(named[-1])}")
+    return named[-1] if named else None
+
+
+def _by_time(
+    known: Sequence[Snapshot], everything: Sequence[Snapshot], spec: str, source: str | None, path: bytes | None
+) -> Snapshot:
+    latest, moment = re.fullmatch(_LATEST, spec), _end_of(spec)
     if latest:
         return _latest(known, int(latest[1] or 0), source, path)
-    if re.fullmatch(_HEX, spec) and len(spec) >= _LEAST_DIGITS:
-        matches = _with_prefix(known, spec)
-        if len(matches) > 1:
-            raise AmbiguousSnapshot(f"{len(matches)} snapshots begin with {spec}: {_listed(matches)}")
-        if matches:
-            return matches[0]
-    named = [one for one in known if one.record.name == spec and source in (None, one.record.source)]
-    if named:
-        if len(named) > 1:
-            monitor.note(f"{len(named)} snapshots are called {spec}; this is the newest, {_described(named[-1])}")
-        return named[-1]
-    moment = _end_of(spec)
     if moment is not None:
         return _at_or_before(known, moment, spec, source, path)
     raise _not_found(spec, known, everything)
+
+
+def _perhaps(spec: str, lost: LostRecord) -> DamageError:
+    """The error where a snapshot that cannot be read may be the one that is meant."""
+    return DamageError(
+        f"{spec} may be snapshot {lost.id.hex()[:12]}, whose record cannot be read",
+        hint="name another one by its name or id, see `icc-store list`; `icc-store repair` brings it back, or takes it "
+        "off the list",
+    )
 
 
 def is_relative(spec: str) -> bool:
@@ -153,8 +187,12 @@ def _of_one_source(known: Sequence[Snapshot], spec: str, source: str | None, pat
 
 
 def _with_prefix(known: Iterable[Snapshot], spec: str) -> list[Snapshot]:
-    digits = spec.lower()
-    return [one for one in known if len(digits) <= 2 * ID_SIZE and one.id.hex().startswith(digits)]
+    return [one for one in known if _is_prefix(spec, one.id)]
+
+
+def _is_prefix(spec: str, identity: ObjectId) -> bool:
+    """Whether this is enough of an id, and of this one."""
+    return len(spec) >= _LEAST_DIGITS and identity.hex().startswith(spec.lower())
 
 
 def _end_of(spec: str) -> int | None:
@@ -179,8 +217,7 @@ def _end_of(spec: str) -> int | None:
 
 def _not_found(spec: str, known: Sequence[Snapshot], everything: Sequence[Snapshot]) -> SnapshotNotFound:
     """The error for a name that nothing answers to, with what comes near."""
-    gone = _with_prefix(everything, spec) if re.fullmatch(_HEX, spec) and len(spec) >= _LEAST_DIGITS else []
-    gone = gone or [one for one in everything if one.record.name == spec]
+    gone = _with_prefix(everything, spec) or [one for one in everything if one.record.name == spec]
     if gone:
         return SnapshotNotFound(
             f"snapshot {_described(gone[-1])} was forgotten",
