@@ -138,6 +138,9 @@ BATCH_BYTES = 4 * MIB
 """Stored bytes per write transaction; bounds dirty pages and what a crash throws away. They are in memory four times
 while they are committed: with 8 MiB a first snapshot of 100,000 files takes 20 MB more and is no faster."""
 
+GC_IDS_TOGETHER = 8192
+"""Ids that gc looks up at a time, in the order of the index; some 400 bytes each."""
+
 READ_TXN_SECONDS = 1.0
 READ_TXN_BYTES = 64 * MIB
 """A long reader renews its transaction this often, so that freed pages can be reused."""
@@ -169,6 +172,9 @@ FRAME_CACHE_BYTES = 12 * MIB
 
 BLOCK_CACHE_BYTES = 4 * MIB
 """Stored bytes of parsed blocks kept by a reader."""
+
+GC_BLOCK_CACHE_BYTES = 16 * MIB
+"""The same while gc runs, which goes through blocks four times: with 5 MB of them a quarter of its time."""
 
 SHARED_FRAME_CACHE_BYTES = 6 * MIB
 SHARED_BLOCK_CACHE_BYTES = 2 * MIB

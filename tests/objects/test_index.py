@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from icc_store.errors import BlockDamaged
 from icc_store.ids import KEY_SIZE
 from icc_store.limits import MAX_OBJECTS_PER_BLOCK
-from icc_store.objects.index import ROW_SIZE, Location, as_base_row, is_base_row, pack_row, unpack_row
+from icc_store.objects.index import ROW_SIZE, Location, as_base_row, is_base_row, pack_row, unpack_row, unpack_rows
 
 keys = st.binary(min_size=KEY_SIZE, max_size=KEY_SIZE)
 places = st.builds(Location, st.integers(1, 2**31 - 1), st.integers(0, MAX_OBJECTS_PER_BLOCK - 1), st.booleans())
@@ -22,6 +22,13 @@ def test_a_row_comes_back(key: bytes, place: Location) -> None:
     assert len(row) == ROW_SIZE == 22
     assert unpack_row(row) == (key, place)
     assert is_base_row(row) == place.base_only
+
+
+@given(st.lists(st.tuples(keys, places)))
+def test_many_rows_come_back_as_one_does(rows: list[tuple[bytes, Location]]) -> None:
+    """Key, block and position of each, whether it is a base or not."""
+    packed = [pack_row(key, place.block, place.position, base_only=place.base_only) for key, place in rows]
+    assert list(unpack_rows(packed)) == [(key, place.block, place.position) for key, place in rows]
 
 
 @given(keys, keys, places, places)
@@ -45,3 +52,5 @@ def test_a_row_of_another_size_is_damage(row: bytes) -> None:
     """A row is never read as something it is not."""
     with pytest.raises(BlockDamaged):
         unpack_row(row)
+    with pytest.raises(BlockDamaged):
+        list(unpack_rows([bytes(ROW_SIZE), row]))

@@ -136,6 +136,7 @@ class Agreement(RuleBasedStateMachine):
                     (
                         txn.row(prefix),
                         list(txn.rows(prefix)),
+                        list(txn.rows_of([prefix, prefix[:1]])),
                         txn.block(number),
                         list(txn.blocks(number)),
                         list(txn.block_sizes(number)),

@@ -185,6 +185,19 @@ def test_a_row_is_found_by_its_beginning(store: Store) -> None:
         assert list(txn.rows(b"\xff")) == []
 
 
+def test_the_rows_of_several_beginnings(store: Store) -> None:
+    """Prefix by prefix, in whatever order they are asked for; nothing for one that only a neighbour has."""
+    with store.write() as txn:
+        txn.insert_rows([row(b"b", 1), row(b"b", 2), row(b"d", 3)])
+        assert list(txn.rows_of([b"d", b"b"])) == [row(b"d", 3), row(b"b", 1), row(b"b", 2)]
+    with store.read() as txn:
+        keys = [one.ljust(16, b"\0") for one in (b"a", b"b", b"c", b"d", b"e")]
+        assert list(txn.rows_of(keys)) == [row(b"b", 1), row(b"b", 2), row(b"d", 3)]
+        assert list(txn.rows_of([row(b"b", 2), b"\xff", b"d"])) == [row(b"b", 2), row(b"d", 3)]
+        assert list(txn.rows_of([b""])) == list(txn.rows())
+        assert list(txn.rows_of([])) == []
+
+
 def test_rows_can_be_asked_for_while_they_are_listed(store: Store) -> None:
     """Looking up one row does not disturb a walk over all."""
     rows = sorted(row(b"%03d" % number) for number in range(300))

@@ -20,6 +20,26 @@ class Presence(Protocol):
         """Whether the object is stored."""
 
 
+def needs(objects: Objects, kind: Kind, identity: ObjectId) -> tuple[list[Reference], list[ObjectId]]:
+    """What a tree or list refers to directly: what may refer to more, and what is content alone.
+
+    Raises ObjectMissing, BlockDamaged.
+    """
+    if kind == Kind.LIST:
+        part = read_list(objects, identity)
+        ids = [entry for entry in part.ids if entry != HOLE]
+        return ([(Kind.LIST, entry) for entry in ids], []) if part.level else ([], ids)
+    tree = parse_tree(objects.get(identity, Kind.TREE))
+    if not isinstance(tree, TreePart):
+        return [(Kind.TREE, part) for _, part in tree], []
+    entries = tree.entries
+    below = [(Kind.TREE, wire[SUBTREE]) for wire in entries if SUBTREE in wire]
+    below += [(Kind.LIST, wire[LIST]) for wire in entries if LIST in wire]
+    content = [wire[CHUNK] for wire in entries if CHUNK in wire]
+    content += [wire[XATTRS_ID] for wire in entries if XATTRS_ID in wire]
+    return below, content
+
+
 def references(objects: Objects, kind: Kind, identity: ObjectId) -> list[Reference]:
     """What one object refers to directly. Raises ObjectMissing, BlockDamaged."""
     found: list[Reference] = []

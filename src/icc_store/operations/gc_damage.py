@@ -9,7 +9,7 @@ what they hold does. So all index rows into it go, unless it holds a record: of 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from icc_store.errors import BlockDamaged, DamageError
 from icc_store.ids import KEY_SIZE, ObjectId
@@ -26,20 +26,20 @@ _NAMED = 10
 """Snapshots that a message names; each is followed to its end before."""
 
 
-def naming_snapshots(
-    error: DamageError, repository: Repository, at: ObjectId | None, gone: Collection[ObjectId]
-) -> DamageError:
+def naming_snapshots(error: DamageError, repository: Repository, gone: Collection[ObjectId]) -> DamageError:
     """The error over something that marking did not find or could not read, with the snapshots that need it.
 
-    `at` is the one that was being marked. Beside it those are named that verify called suspect, if they still are.
+    That is the first which cannot be followed to its end, and those that verify called suspect, if they still are.
     """
     try:
-        known = repository.snapshots(forgotten=True)
+        known = [one for one in repository.snapshots(forgotten=True) if one.id not in gone]
     except DamageError:
         return error
-    perhaps = [one for one in known if one.id == at or (one.suspect and one.id not in gone)]
-    perhaps.sort(key=lambda one: one.id != at)
-    damaged = [one for one in perhaps[:_NAMED] if not _can_be_marked(repository, one)]
+    first = _first_damaged(repository, known)
+    suspect = [one for one in known if one.suspect and one is not first][: _NAMED - 1]
+    damaged = [one for one in suspect if _first_damaged(repository, [one])]
+    if first is not None:
+        damaged.insert(0, first)
     if not damaged:
         return error
     names = ", ".join(f"{_short(one)} {one.record.name!r}" if one.record.name else _short(one) for one in damaged)
@@ -54,14 +54,16 @@ def _short(snapshot: Snapshot) -> str:
     return snapshot.id.hex()[:SHORT_ID]
 
 
-def _can_be_marked(repository: Repository, snapshot: Snapshot) -> bool:
+def _first_damaged(repository: Repository, snapshots: Iterable[Snapshot]) -> Snapshot | None:
+    """The first of these that something is missing of. Nothing that several of them need is followed twice."""
     marks = Marks(repository.objects, SILENT)
-    try:
-        marks.mark_trees([snapshot.record.root])
-        marks.mark_bases()
-    except DamageError:
-        return False
-    return True
+    for snapshot in snapshots:
+        try:
+            marks.mark_trees([snapshot.record.root])
+            marks.mark_bases()
+        except DamageError:
+            return snapshot
+    return None
 
 
 class UnreadableBlocks:

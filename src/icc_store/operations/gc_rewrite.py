@@ -11,9 +11,18 @@ from icc_store.objects.encoder import Group, encode_frame
 
 def bytes_alive(block: Block, number: int, needed: int) -> float:
     """About how many stored bytes of a frame are needed: its share by plain bytes."""
+    return len(block.frames[number].stored) * share_alive(block, number, needed)
+
+
+def share_alive(block: Block, number: int, needed: int) -> float:
+    """Which share of a frame's plain bytes is needed."""
     frame, first = block.frames[number], block.firsts[number]
-    kept = sum(length for at, length in enumerate(frame.lengths) if needed >> (first + at) & 1)
-    return len(frame.stored) * kept / max(frame.plain_size, 1)
+    everything = (1 << len(frame.ids)) - 1
+    bits = needed >> first & everything
+    if bits in (0, everything):
+        return float(bits == everything)
+    kept = sum(length for at, length in enumerate(frame.lengths) if bits >> at & 1)
+    return kept / max(frame.plain_size, 1)
 
 
 def reencoded(frame: Frame, kept: list[int], plain: bytes, base_data: bytes) -> Frame:

@@ -26,7 +26,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import RAW, ZSTD, Block, Frame, encode_block
 from icc_store.objects.encoder import pack_blocks
-from icc_store.objects.index import as_base_row, is_base_row, pack_row, rows_into
+from icc_store.objects.index import as_base_row, is_base_row, pack_row, position_of_row, rows_into
 from icc_store.operations.gc_damage import UnreadableBlocks
 from icc_store.operations.gc_mark import Marks, frame_bits
 from icc_store.operations.gc_rewrite import bytes_alive, reencoded
@@ -192,9 +192,11 @@ class Sweep:
 
     def _rows(self, number: int, block: Block, gone: int, base_only: int) -> tuple[list[bytes], list[bytes]]:
         """The index rows into a block that are to go, and those to be marked as bases, by the bits of their objects."""
-        txn = self._objects.transaction
-        marked = rows_into(txn, number, block.ids, base_only)
-        return rows_into(txn, number, block.ids, gone), [row for row in marked if not is_base_row(row)]
+        if not gone | base_only:
+            return [], []
+        rows = rows_into(self._objects.transaction, number, block.ids, gone | base_only)
+        going = [row for row in rows if gone >> position_of_row(row) & 1]
+        return going, [row for row in rows if base_only >> position_of_row(row) & 1 and not is_base_row(row)]
 
     def _blocks(self, start: int, end: int, settled: _Settled) -> Iterator[tuple[int, Block | None]]:
         """Content blocks that may be touched, in order; of those in which nothing is to be changed the number alone."""
@@ -203,6 +205,10 @@ class Sweep:
             if number > end or number >= limit:
                 return
             if number in settled and settled[number][0] == self._needed(number):
+                yield number, None
+                continue
+            if self._marks.is_whole(number):
+                settled[number] = (self._needed(number), _NOTHING)
                 yield number, None
                 continue
             block = self.unreadable.read(number, needed=any(self._needed(number)))
@@ -368,7 +374,7 @@ class Sweep:
             if held is not None:
                 raise  # so that the transaction is given up where it began
             return False
-        self._objects.forget()
+        self._objects.renew()  # what is cached stays right: nothing else can have gone, and numbers are used once
         self._marks.went_on(before, after)
         return True
 

@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from icc_store.ids import RECORD_KINDS
 from icc_store.model.optimized import read_optimized
 from icc_store.model.repository import Repository
-from icc_store.objects.block import Block, Frame, directory_size
-from icc_store.operations.gc_mark import Marks, frame_bits
+from icc_store.objects.block import HEADER_SIZE, Block, Frame, directory_size
+from icc_store.operations.gc_mark import Marks, frame_bits, needed_bases
+from icc_store.operations.gc_outlines import Place
+from icc_store.operations.gc_rewrite import share_alive
 
 _PAYS = 0.1
 """Waste is left alone below this share of all content."""
@@ -51,25 +53,33 @@ class Waste:
 
 
 def find_waste(repository: Repository, marks: Marks) -> Waste:
-    """Look through all blocks but those of living runs. The marks must be complete."""
+    """Look through all blocks but those of living runs. The marks must be complete.
+
+    What leans on passed-over versions is looked for only where there is enough waste.
+    """
     found = Waste()
     row: list[int] = []
-    store = repository.store
-    for number, block, size in _blocks(repository):
+    stay: list[int] = []
+    for number, size, weight in _weights(repository, marks):
         live = marks.live.get(number, 0)
-        weights = _Weights(repository, marks, number, block)
         found.total += size
-        found.wasted += size - weights.kept
-        if weights.kept < _KEPT_SHARE * size and not weights.begins_chains:
-            weights.leaning = live
-        if weights.leaning:
-            found.objects[number] = weights.leaning
-        if live and size <= store.small_value and not weights.begins_chains:
+        found.wasted += size - weight.kept
+        if weight.kept < _KEPT_SHARE * size and not weight.begins_chains:
+            if live:
+                found.objects[number] = live
+        else:
+            stay.append(number)
+        if live and size <= repository.store.small_value and not weight.begins_chains:
             row.append(number)
         else:
             _join(found, marks, row)
             row = []
     _join(found, marks, row)
+    if found.pays:
+        for number in stay:
+            leaning = 0 if number in found.objects else _leaning(repository, marks, number)
+            if leaning:
+                found.objects[number] = leaning
     found.objects = dict(sorted(found.objects.items()))
     return found
 
@@ -81,48 +91,64 @@ def _join(found: Waste, marks: Marks, row: list[int]) -> None:
             found.objects[number] = marks.live[number]
 
 
-def _blocks(repository: Repository) -> Iterator[tuple[int, Block, int]]:
+@dataclass(frozen=True)
+class _Weight:
+    """What of one block is worth its bytes."""
+
+    kept: float
+    """Bytes that are needed, or that chains begin with."""
+    begins_chains: bool = False
+
+
+def _weights(repository: Repository, marks: Marks) -> Iterator[tuple[int, int, _Weight]]:
+    """Number, stored size and weight of each block."""
     objects = repository.objects
     lowest = repository.store.lowest_writer()
     state = read_optimized(objects.transaction)
     for number, size in list(objects.transaction.block_sizes()):
         if lowest is not None and number >= lowest:
             return
+        if state.holds(number):
+            continue
+        if marks.is_whole(number):
+            yield number, size, _Weight(size - HEADER_SIZE)
+            continue
         block = objects.block(number)
-        if block is not None and block.frames[0].kind not in RECORD_KINDS and not state.holds(number):
-            yield number, block, size
+        if block is not None and block.frames[0].kind not in RECORD_KINDS:
+            yield number, size, _weigh(marks, number, block)
 
 
-class _Weights:
-    """What of one block is worth its bytes."""
+def _weigh(marks: Marks, number: int, block: Block) -> _Weight:
+    live, bases = marks.live.get(number, 0), marks.bases.get(number, 0)
+    kept = 0.0
+    begins_chains = False
+    for at, frame in enumerate(block.frames):
+        bits = frame_bits(block, at)
+        needed = (live if frame.bases else live | bases) & bits
+        begins_chains |= bool(bits & bases & ~live) and not frame.bases
+        if needed:
+            kept += (len(frame.stored) + directory_size(frame)) * share_alive(block, at, needed)
+    return _Weight(kept, begins_chains)
 
-    def __init__(self, repository: Repository, marks: Marks, number: int, block: Block) -> None:
-        self._objects = repository.objects
-        self._marks = marks
-        self.kept = 0.0
-        """Bytes that are needed, or that chains begin with."""
-        self.leaning = 0
-        """Bits of what is needed and written against versions in the midst of a chain that are not."""
-        self.begins_chains = False
-        live, bases = marks.live.get(number, 0), marks.bases.get(number, 0)
-        for at, frame in enumerate(block.frames):
-            first, bits = block.firsts[at], frame_bits(block, at)
-            needed = live if frame.bases else live | bases
-            kept = sum(length for place, length in enumerate(frame.lengths) if needed >> (first + place) & 1)
-            self.kept += (len(frame.stored) + directory_size(frame)) * kept / frame.plain_size
-            self.begins_chains |= bool(bits & bases & ~live) and not frame.bases
-            if live & bits and self._leans(frame):
-                self.leaning |= live & bits
 
-    def _leans(self, frame: Frame) -> bool:
-        return any(self._is_passed_over(key, frame.depth) for key in frame.bases)
+def _leaning(repository: Repository, marks: Marks, number: int) -> int:
+    """Bits of what is needed of a block and written against versions in the midst of a chain that are not."""
+    block = repository.objects.block(number)
+    live = marks.live.get(number, 0)
+    if block is None or not live:
+        return 0
+    places = marks.outlines.places(needed_bases(block, live))
+    passed_over = {need for need, place in places.items() if _is_passed_over(marks, place)}
+    leaning = 0
+    for at, frame in enumerate(block.frames):
+        if any((key, frame.depth) in passed_over for key in frame.bases):
+            leaning |= live & frame_bits(block, at)
+    return leaning
 
-    def _is_passed_over(self, key: bytes, below: int) -> bool:
-        location = self._objects.base_location(key, below)
-        block = None if location is None else self._objects.block(location.block)
-        if location is None or block is None or self._marks.live.get(location.block, 0) >> location.position & 1:
-            return False
-        return bool(block.frames[block.frame_at(location.position)[0]].bases)
+
+def _is_passed_over(marks: Marks, place: Place) -> bool:
+    number, position = place
+    return not marks.live.get(number, 0) >> position & 1 and bool(marks.outlines.depth(place))
 
 
 def nearest_ancestor(repository: Repository, marks: Marks, frame: Frame, within: int) -> bytes | None:

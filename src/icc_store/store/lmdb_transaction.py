@@ -113,6 +113,17 @@ class LmdbRead:
         except lmdb.Error as error:
             self._raise(error)
 
+    def rows_of(self, prefixes: Iterable[bytes]) -> Iterator[bytes]:
+        try:
+            with self._txn.cursor(db=self._store.index_table) as cursor:
+                for prefix in prefixes:
+                    found = cursor.set_range_dup(_INDEX_KEY, prefix) if prefix else cursor.set_key(_INDEX_KEY)
+                    while found and (row := cursor.value()).startswith(prefix):
+                        yield row
+                        found = cursor.next_dup()
+        except lmdb.Error as error:
+            self._raise(error)
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         handle = self._store.tables[table]
         if handle is None:

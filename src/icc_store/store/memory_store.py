@@ -59,6 +59,13 @@ class MemoryTransaction:
         for position in range(bisect_left(rows, start), len(rows)):
             yield rows[position]
 
+    def rows_of(self, prefixes: Iterable[bytes]) -> Iterator[bytes]:
+        for prefix in prefixes:
+            for row in self.rows(prefix):
+                if not row.startswith(prefix):
+                    break
+                yield row
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         return self._state.tables[table].get(key)
 

@@ -49,6 +49,9 @@ class ReadTransaction(Protocol):
     def rows(self, start: bytes = b"") -> Iterator[bytes]:
         """All index rows from `start` on, in rising order."""
 
+    def rows_of(self, prefixes: Iterable[bytes]) -> Iterator[bytes]:
+        """All index rows that start with one of these, prefix by prefix. Sorted prefixes are quicker."""
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """The value under `key`, or None."""
 
