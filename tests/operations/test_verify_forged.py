@@ -59,6 +59,28 @@ def test_attributes_that_cannot_be_understood(repository: Repository, data: byte
         assert any("cannot be understood" in what for what in damage(verify(repository, options=options)))
 
 
+def test_a_file_of_another_length(repository: Repository) -> None:
+    """An entry must say how long its contents are: export goes by it, and a drill; the files are named."""
+    forge = Forge(repository)
+    chunk, other = forge.put(Kind.CHUNK, b"12345"), forge.put(Kind.CHUNK, b"123")
+    listed = forge.put(Kind.LIST, content_list(0, [chunk, other], [5, 3]))
+    files = [
+        wire(b"list", key5=9, key8=listed),
+        wire(b"long", key5=9, key7=chunk),
+        wire(b"right", key5=5, key7=chunk),
+        wire(b"right list", key5=8, key8=listed),
+        wire(b"without", key7=chunk),
+    ]
+    forge.snapshot(forge.tree(*files))
+    wrong = [b"list", b"long", b"without"]
+    for snapshot in (None, repository.snapshots()[0]):
+        found = verify(repository, snapshot, options=VerifyOptions(mend=False))
+        assert any("not as long as the entry of the file says" in what for what in damage(found))
+        assert [file.path for finding in found.findings for file in finding.files] == wrong
+    found = verify(repository, options=VerifyOptions(structure=True, mend=False))
+    assert [file.path for finding in found.findings for file in finding.files] == [b"list"]
+
+
 def test_a_chunk_of_another_length(repository: Repository) -> None:
     """Each chunk must be as long as the list says, which no restore of it goes without; the file is named."""
     forge = Forge(repository)

@@ -18,7 +18,7 @@ from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import MAX_CONCERNED, MAX_PATHS, MAX_TREE_DEPTH, MAX_TREE_LEVELS
 from icc_store.model.attributes import parse_attributes
 from icc_store.model.content import HOLE, parse_list
-from icc_store.model.entry import CHUNK, LIST, NAME, SUBTREE, XATTRS_ID, Wire, entry_from_wire
+from icc_store.model.entry import CHUNK, LIST, NAME, SIZE, SUBTREE, XATTRS_ID, Wire, entry_from_wire
 from icc_store.model.neighbours import NeighbourReader
 from icc_store.model.paths import display, join
 from icc_store.model.record import SnapshotRecord
@@ -27,6 +27,7 @@ from icc_store.model.tree import TreePart, parse_tree
 from icc_store.monitor import Monitor
 from icc_store.objects.index import is_base_row
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
+from icc_store.operations.verify_lengths import StatedLengths
 
 _NAMED = 3
 """Files that the mark on a damaged snapshot names; `verify` names more of them."""
@@ -118,6 +119,7 @@ class TreeCheck:
         self._repository = repository
         self._objects = repository.objects
         self._chunk = NeighbourReader(repository.objects).chunk
+        self._stated = StatedLengths(repository.objects)
         self._monitor = monitor
         self._wrong = known
         self._contents = contents
@@ -203,7 +205,15 @@ class TreeCheck:
         for key, kind in _REFERENCES:
             if key in wire:
                 wrong |= self._content(kind, wire[key])
-        return wrong
+        return wrong or self._is_of_other_length(wire)
+
+    def _is_of_other_length(self, wire: Wire) -> bool:
+        """Whether the contents of a file are known to be longer or shorter than its entry says."""
+        if CHUNK in wire:
+            known = self._known(wire[CHUNK], -1)
+        else:
+            known = self._lists.get(wire[LIST][:KEY_SIZE]) if LIST in wire else None
+        return known is not None and known[1] != wire.get(SIZE, 0)
 
     def _content(self, kind: Kind, identity: ObjectId, *, level: int | None = None) -> bool:
         """Look at a chunk, attribute object or list, which has this level if it stands in another one.
@@ -259,17 +269,9 @@ class TreeCheck:
     def _known(self, identity: ObjectId, level: int) -> tuple[int, int] | None:
         """Level and size of what stands in a list, of a chunk -1; None where that is not known."""
         if level < 0 and self._contents is Contents.LENGTHS:
-            return self._stated(identity)
+            length = self._stated.of(identity)
+            return None if length is None else (-1, length)
         return self._lists.get(identity[:KEY_SIZE])
-
-    def _stated(self, chunk: ObjectId) -> tuple[int, int] | None:
-        """The same of a chunk by its block. None where that cannot be read: it is told by who reads the blocks."""
-        try:
-            found = self._objects.frame_of(chunk)
-        except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
-            self._objects.renew()
-            return None
-        return None if found is None else (-1, found[2].lengths[found[3]])
 
     def _is_indexed(self, key: bytes) -> bool:
         try:
@@ -372,3 +374,7 @@ class TreeCheck:
             draft = self._wrong.get(wire[key][:KEY_SIZE]) if key in wire else None
             if draft is not None:
                 yield draft
+        if self._is_of_other_length(wire):
+            draft = self._group(Kind.CHUNK, "not as long as the entry of the file says")
+            draft.keys.add(wire[CHUNK if CHUNK in wire else LIST][:KEY_SIZE])
+            yield draft
