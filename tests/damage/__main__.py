@@ -2,6 +2,7 @@
 
 python -m tests.damage                    every byte, every kind of damage
 python -m tests.damage --every 50         one byte of fifty
+python -m tests.damage --snapshots 40     a repository of more than 64 blocks, which several processes verify
 """
 
 from __future__ import annotations
@@ -83,13 +84,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.damage", description="damage a repository in every way")
     parser.add_argument("--every", type=int, default=1, help="change only one byte of so many")
     parser.add_argument("--flips", type=int, default=100, help="single bits on which every command is tried")
+    parser.add_argument("--snapshots", type=int, default=3, help="of the repository that is damaged")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started = time.monotonic()
     preload()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as scratch:
         folder = Path(scratch)
-        stage = make_stage(folder)
+        stage = make_stage(folder, options.snapshots)
         places = positions(stage)[:: options.every]
         came_to, wrong = flip_at_once(stage, folder, places)
         print(

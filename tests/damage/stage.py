@@ -45,8 +45,11 @@ class Stage:
             (folder / name).write_bytes(data)
 
 
-def make_stage(folder: Path) -> Stage:
-    """Three snapshots, the first with a tag and a note, after one that was removed; most of them in deltas."""
+def make_stage(folder: Path, snapshots: int = 3) -> Stage:
+    """So many snapshots, the first with a tag and a note, after one that was removed; most of them in deltas.
+
+    From 30 or so on there are more than 64 blocks, which verify has several processes read.
+    """
     clock: FixedClock = new_clock()
     repository, source = folder / "made", folder / "source"
     create_repository(repository)
@@ -54,7 +57,7 @@ def make_stage(folder: Path) -> Stage:
     versions: dict[bytes, Contents] = {}
     older = b""
     files: Contents = {}
-    for number in range(4):
+    for number in range(snapshots + 1):
         older = (repository / "data.mdb").read_bytes()
         files = _FILES | {f"d1/{number}": words(number, 1500) + b"%d" % number, "new": words(70, 2000)[number * 9 :]}
         fill(source, files)
