@@ -15,11 +15,15 @@ from pathlib import Path
 import pytest
 
 from icc_store.fs.live_copies import SqliteCopies
+from icc_store.limits import RACY_NS
 from icc_store.model.entry import FLAG_CHANGED_WHILE_READ, FLAG_SQLITE_COPY, FLAGS
 from icc_store.model.repository import Repository
 from icc_store.model.tree import ends_part
 from icc_store.model.walk import lookup
+from icc_store.monitor import Monitor
 from icc_store.opening import create_repository, open_repository
+from icc_store.operations.snapshot import take_snapshot
+from icc_store.operations.snapshot_options import SnapshotOptions
 from tests.support.live import contents, fill, names, new_clock, on_disk, shoot, snap
 from tests.support.shelf import noise
 
@@ -108,6 +112,34 @@ def test_a_database_in_use(repository: Repository, tmp_path: Path) -> None:
     assert not list(repository.path.glob(".icc-sqlite*"))
 
 
+def _at_the_end_of_a_part(top: Path) -> str:
+    """A name for a database that ends the first part of a large directory, so that its log begins the next."""
+    for number in range(700):
+        if not ends_part(b"a%04d" % number, 600):
+            (top / f"a{number:04}").write_bytes(b"1")
+    return next(f"m{number}.db" for number in range(10**6) if ends_part(b"m%d.db" % number, 600))
+
+
+@contextmanager
+def _on_request(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that has a new database open and adds ten rows whenever `_commits` says so."""
+    command = [sys.executable, "-c", _ON_REQUEST, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _commits(user: subprocess.Popen[str]) -> int:
+    """Have ten more rows committed. Returns how many there are."""
+    assert user.stdin is not None
+    assert user.stdout is not None
+    user.stdin.write("more\n")
+    user.stdin.flush()
+    return int(user.stdout.readline())
+
+
 @pytest.mark.parametrize("in_many", [False, True])
 def test_commits_that_only_the_log_has(repository: Repository, tmp_path: Path, in_many: bool) -> None:
     """What was committed before a snapshot is in it, also where it changed nothing but the log.
@@ -116,29 +148,60 @@ def test_commits_that_only_the_log_has(repository: Repository, tmp_path: Path, i
     """
     top = tmp_path / "top"
     top.mkdir()
-    name = "memory.db"
-    if in_many:
-        name = next(f"m{number}.db" for number in range(10**6) if ends_part(b"m%d.db" % number, 600))
-        for number in range(700):
-            if not ends_part(b"a%04d" % number, 600):
-                (top / f"a{number:04}").write_bytes(b"1")
-    with subprocess.Popen(
-        [sys.executable, "-c", _ON_REQUEST, str(top / name)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    name = _at_the_end_of_a_part(top) if in_many else "memory.db"
+    with _on_request(top / name) as user:
         for round_ in range(4):
-            process.stdin.write("more\n")
-            process.stdin.flush()
-            assert int(process.stdout.readline()) == 10 * (round_ + 1)
+            assert _commits(user) == 10 * (round_ + 1)
             main = (top / name).stat()
             for _ in range(2):
                 found = contents(repository, snap(repository, top))
                 assert rows_in(found[name], tmp_path / f"copy {round_}.db") == 10 * (round_ + 1)
                 assert not any(each.startswith(name + "-") for each in found)
             assert (top / name).stat() == main
-            time.sleep(0.6)  # the last two rounds are not racy
-        process.kill()
+
+
+def test_commits_that_only_the_log_has_after_quiet_days(repository: Repository, tmp_path: Path) -> None:
+    """A database at the end of one part, its log in the next: found at the second look at the directory.
+
+    What the first look left for the next snapshot would be the main file alone. It must not be taken for it when that
+    has long been as it is, and a snapshot in between found nothing changed.
+    """
+    top = tmp_path / "top"
+    top.mkdir()
+    name = _at_the_end_of_a_part(top)
+    with _on_request(top / name) as user:
+        for round_ in range(3):
+            assert _commits(user) == 10 * (round_ + 1)
+            time.sleep(0 if round_ else RACY_NS / 1e9 + 0.1)
+            for _ in range(2):
+                found = contents(repository, snap(repository, top))
+                assert rows_in(found[name], tmp_path / f"copy {round_}.db") == 10 * (round_ + 1)
+
+
+def test_a_user_that_dies_between_two_looks(repository: Repository, tmp_path: Path) -> None:
+    """The log was left out for the sake of a copy, and then nobody was there to copy for: so it is stored itself."""
+    top = tmp_path / "top"
+    top.mkdir()
+    name = _at_the_end_of_a_part(top)
+    with _on_request(top / name) as user:
+
+        class EndsIt(Monitor):
+            """Ends the user of the database when its log was met."""
+
+            def advance(self, files: int, size: int, path: bytes) -> None:
+                if not files:
+                    user.kill()
+                    user.wait()
+
+        assert _commits(user) == 10
+        given = SnapshotOptions(source="home", host="here")
+        taken = take_snapshot(repository, [top], options=given, monitor=EndsIt(), clock=repository.clock).snapshot
+        assert taken is not None
+        assert user.poll() is not None
+    found = contents(repository, taken)
+    assert found[name + "-wal"] == on_disk(top)[name + "-wal"]
+    (tmp_path / "back.db-wal").write_bytes(found[name + "-wal"])
+    assert rows_in(found[name], tmp_path / "back.db") == 10
 
 
 def test_what_a_crash_left_is_stored_as_it_is(repository: Repository, tmp_path: Path) -> None:

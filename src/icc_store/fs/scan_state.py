@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 from icc_store.fs.excludes import Excludes
+from icc_store.fs.seen import mark_of
 from icc_store.ids import ObjectId
 from icc_store.model.content_writer import Adder
-from icc_store.model.entry import Wire
+from icc_store.model.entry import FLAGS, MTIME, SIZE, Wire
 from icc_store.model.tree import Objects
 
 _TYPE = 0o170000
@@ -105,8 +106,17 @@ class Directory:
     """Names that turned out not to be storable."""
     copied: dict[bytes, Wire] = field(default_factory=dict)
     """Entries of databases in use that have been copied; their companions are among what is dropped."""
+    plain: set[bytes] = field(default_factory=set)
+    """Databases that nobody uses any more, and their companions."""
     subtrees: dict[bytes, ObjectId] = field(default_factory=dict)
     counted: ScanCounters = field(default_factory=ScanCounters)
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+    """What is left for the next run, once all of the directory is stored: nothing of a look that was given up."""
+
+    def store_plainly(self, database: set[bytes]) -> None:
+        """From now on store the files of a database like any others, also those that a copy would have stood for."""
+        self.plain |= database
+        self.dropped -= database
 
 
 @dataclass(slots=True)
@@ -120,3 +130,15 @@ class Part:
 
 Earlier = dict[bytes, tuple[Wire, int | None]]
 """Names of the last snapshot: the entry, and the mark that it was seen with (fs/seen.py)."""
+
+
+def is_same(found: tuple[Wire, int | None], status: os.stat_result) -> bool:
+    """Whether a regular file is, by all that `stat` says, what its entry in the last snapshot describes."""
+    wire, mark = found
+    return (
+        mark == mark_of(status)
+        and wire.get(SIZE) == status.st_size
+        and wire[MTIME] == status.st_mtime_ns
+        and status.st_mode & _TYPE == _REG
+        and FLAGS not in wire
+    )

@@ -23,8 +23,9 @@ from icc_store.fs.file_store import FileStore
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
-from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions
+from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions, is_same
 from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
+from icc_store.fs.sqlite_source import companions
 from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
 from icc_store.limits import MAX_TREE_DEPTH, READ_AHEAD_FILES, TREE_FANOUT_MIN
@@ -129,24 +130,27 @@ class Scanner:
                 self.counters.add(directory.counted)
                 return tree
             # Something could not be stored. Where a directory is cut depends on what it holds, so it is cut again
-            # without that. What is below is done already, and `dropped` has grown, so this ends.
+            # without that. What is below is done already, and no name is dropped twice, so this ends.
             directory.counted = ScanCounters()
+            directory.rows.clear()
 
     def _parts(self, stack: DirectoryStack, directory: Directory) -> Generator[Nested[ObjectId], Any, ObjectId | None]:
         """Store a directory part by part and join them. None when more had to be dropped."""
         done: list[tuple[bytes, ObjectId]] = []
-        dropped_before = len(directory.dropped)
+        dropped_before = frozenset(directory.dropped)
         for part in self._look(stack.fd, directory):
             tree = None
             if (yield from self._below(stack, directory, part)):
                 tree = self._part(stack, directory, part)
             if tree is not None:
                 done.append((part.names[0] if part.names else b"", tree))
-        if len(directory.dropped) > dropped_before:  # told only now: one more time is enough for all of them
+        if directory.dropped != dropped_before:  # told only now: one more time is enough for all of them
             return None
         firsts = [b"", *(first for first, _ in done[1:])]
         if firsts != directory.firsts:
-            self._run.remember(list_key(self._options.label, directory.path), pack(firsts))
+            directory.rows[list_key(self._options.label, directory.path)] = pack(firsts)
+        for key, row in directory.rows.items():
+            self._run.remember(key, row)
         return join_parts(done, self.add_tree)
 
     def _look(self, fd: int, directory: Directory) -> Iterator[Part]:
@@ -214,7 +218,7 @@ class Scanner:
         settled = not any(FLAGS in wire for wire in wires)
         fresh = make_row(tree, part.statuses, mark if settled else NO_FINGERPRINT, self._options.racy_from_ns)
         if fresh != stored:
-            self._run.remember(key, fresh)
+            directory.rows[key] = fresh
         return tree
 
     def _below(self, stack: DirectoryStack, directory: Directory, part: Part) -> Generator[Nested[ObjectId], Any, bool]:
@@ -284,16 +288,16 @@ class Scanner:
     def _wires(self, fd: int, directory: Directory, part: Part, earlier: Earlier, *, reread: bool) -> list[Wire] | None:
         """The entries of a part, contents stored. None when something had to be dropped."""
         path, counted = directory.path, directory.counted
-        live = self._copies.concerns([*part.names, *directory.dropped])
+        live = self._copies.concerns([*part.names, *directory.dropped]) - directory.plain
         if live:
             self._copies.start_directory()
         elif not earlier and len(part.names) >= READ_AHEAD_FILES:
             self._read_ahead(fd, path, part)
         wires: list[Wire] = []
-        read_before, dropped_before = self.files.read_bytes, len(directory.dropped)
+        read_before, dropped_before = self.files.read_bytes, frozenset(directory.dropped)
         for name, status in zip(part.names, part.statuses, strict=True):
             found = earlier.get(name)
-            if found is not None and not reread and not (live and name in live) and _is_same(found, status):
+            if found is not None and not reread and not (live and name in live) and is_same(found, status):
                 counted.files += 1
                 counted.unchanged_files += 1
                 counted.size += status.st_size
@@ -311,7 +315,7 @@ class Scanner:
                 wire = self._with_link(wire, join(path, name), status)
             wires.append(wire)
         self._monitor.advance(len(wires), self.files.read_bytes - read_before, path)
-        return wires if len(directory.dropped) == dropped_before else None
+        return wires if directory.dropped == dropped_before else None
 
     def _read_ahead(self, fd: int, path: bytes, part: Part) -> None:
         """Have a part of which all is new read by another process, if there is to be one."""
@@ -349,7 +353,9 @@ class Scanner:
                 wire = self._copies.store(self.files, fd, name, status, known)
                 if wire is not None:
                     directory.copied[name] = wire
-            if wire is None and found is not None and _is_same(found, status):
+                else:
+                    directory.store_plainly({name, *companions(name)})
+            if wire is None and found is not None and is_same(found, status):
                 wire = known
         if wire is None:
             wire = self.files.store(fd, name, status, known)
@@ -384,15 +390,3 @@ class Scanner:
         if first != path:
             wire[HARD_LINK] = first
         return in_order(wire)
-
-
-def _is_same(found: tuple[Wire, int | None], status: os.stat_result) -> bool:
-    """Whether a regular file is, by all that `stat` says, what its entry in the last snapshot describes."""
-    wire, mark = found
-    return (
-        mark == mark_of(status)
-        and wire.get(SIZE) == status.st_size
-        and wire[MTIME] == status.st_mtime_ns
-        and status.st_mode & _TYPE == _REG
-        and FLAGS not in wire
-    )
