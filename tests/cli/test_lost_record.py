@@ -62,6 +62,7 @@ def test_the_others_can_be_read(anywhere: Place) -> None:
     assert anywhere.restored(whole[0]) == {"a": b"%d" % names.index(whole[0])}
     assert anywhere.lost[:12] in anywhere.told("show", anywhere.lost).err
     anywhere.told("verify")
+    anywhere.program.good("verify", "--snapshot", whole[0])
 
 
 def test_nothing_older_is_taken_for_the_newest(tmp_path: Path) -> None:
@@ -100,3 +101,24 @@ def test_repair_helps(anywhere: Place) -> None:
     anywhere.program.good("restore", "latest", "--target", anywhere.top / "back")
     anywhere.program.good("verify")
     anywhere.program.good("gc", "--now")
+
+
+def test_a_memory_is_restored_over_what_is_there(tmp_path: Path) -> None:
+    """What takes a safety copy first goes on as well, and what was there can be had back."""
+    place = Place(tmp_path, "first")
+    fill(place.notes, {"a": b"spoilt"})
+    place.told("restore", "second", "--target", place.notes, "--safety", "--yes")
+    assert on_disk(place.notes) == {"a": b"1"}
+    assert "before-restore-" in place.told("list").out
+
+
+def test_what_is_due_is_done_as_far_as_it_can_be(tmp_path: Path) -> None:
+    """The snapshot of the night is taken, and each chore that cannot be is told."""
+    place = Place(tmp_path, "second")
+    fill(place.notes, {"a": b"tonight"})
+    done = place.told("run-due", place.notes)
+    assert f"snapshot {place.notes}: done" in done.out
+    assert "gc: due" in done.out
+    assert "FAILED" in done.out
+    newest = place.told("list").out.splitlines()[-1].split()[0]
+    assert place.restored(newest) == {"a": b"tonight"}

@@ -74,7 +74,7 @@ def test_an_ambiguous_prefix_lists_the_candidates(repository: Repository, monkey
         replace(one, id=bytes.fromhex("abcdef" + "1" * 4 + digit * 54))
         for one, digit in zip(snapshots, "23", strict=True)
     ]
-    monkeypatch.setattr(repository, "snapshots", lambda forgotten: alike)
+    monkeypatch.setattr(repository, "readable_snapshots", lambda forgotten: alike)
     with pytest.raises(AmbiguousSnapshot) as error:
         resolve(repository, "abcdef")
     found = str(error.value)

@@ -125,7 +125,7 @@ def mark_suspect(
     No word is said twice. Without `anew`, what is marked already keeps its words: those of a check that saw less.
     """
     facts: list[tuple[ObjectId, Subject, str | int | bool]] = []
-    for snapshot in repository.snapshots(forgotten=True):
+    for snapshot in repository.readable_snapshots(forgotten=True):
         what = wrong.get(snapshot.id, "")
         if what and snapshot.suspect != what and (anew or not snapshot.suspect):
             facts.append((snapshot.id, Subject.SUSPECT, what))

@@ -66,9 +66,15 @@ class Repository:
     def snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
         """Snapshots in the order they were committed; forgotten ones only when asked for.
 
-        Raises DamageError; where the repository is only read, not over single records and annotations: those are left
-        out, and stand in `unread`.
+        Raises DamageError where one, or what was said of it, cannot be read; not where the repository is only read.
         """
+        found = self.readable_snapshots(forgotten=forgotten)
+        if self.unread.errors and not self.readonly:
+            raise self.unread.errors[0]
+        return found
+
+    def readable_snapshots(self, *, forgotten: bool = False) -> list[Snapshot]:
+        """The same without records and annotations that cannot be read: those are left out, and stand in `unread`."""
         while True:
             known = self._known_snapshots(), self._known_annotations()
             found, unread = self._combined(*known)
@@ -76,8 +82,6 @@ class Repository:
                 self.objects.forget()
                 if (self._known_snapshots(), self._known_annotations()) != known:
                     continue  # gc has just removed what could not be read
-                if not self.readonly:
-                    raise unread.errors[0]
             self.unread = unread
             return [snapshot for snapshot in found if forgotten or snapshot.forgotten_ns is None]
 

@@ -47,7 +47,7 @@ def resolve(
     Raises SnapshotNotFound naming what is near, AmbiguousSnapshot naming the candidates, DamageError where it may be
     one whose record cannot be read.
     """
-    everything = repository.snapshots(forgotten=True)
+    everything = repository.readable_snapshots(forgotten=True)
     known = [snapshot for snapshot in everything if forgotten or snapshot.forgotten_ns is None]
     lost = repository.unread.snapshots
     for one in lost:

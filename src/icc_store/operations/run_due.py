@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence, Sized
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from icc_store.clock import DAY_NS, HOUR_NS, SECOND_NS, SYSTEM_CLOCK, Clock
@@ -111,10 +112,18 @@ class _Keeper:
             taken |= done.due and (done.error is None or isinstance(done.error, PartialResult))
             yield done
         yield self._cleanup(taken)
-        yield self._gc()
-        yield self._verify()
+        yield self._if_it_can_be_told(Chore.GC, "", self._gc)
+        yield self._if_it_can_be_told(Chore.VERIFY, "", self._verify)
         for charge in charges:
-            yield self._drill(charge)
+            yield self._if_it_can_be_told(Chore.DRILL, str(charge.path), partial(self._drill, charge))
+
+    @staticmethod
+    def _if_it_can_be_told(chore: Chore, about: str, ask: Callable[[], Done]) -> Done:
+        """Do it if it is due. Where damage leaves that open, the others are done all the same."""
+        try:
+            return ask()
+        except DamageError as error:
+            return Done(chore, about, True, "whether it is cannot be told", error=error)
 
     def _snapshot(self, charge: Charge) -> Done:
         source = _source_of(charge)

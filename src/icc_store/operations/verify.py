@@ -148,7 +148,7 @@ class _Check:
             self._check_database()
         self._monitor.phase("records")
         self.records, removals = self._check_records()
-        self.drafts += self.records.drafts
+        self.drafts += [draft for draft in self.records.drafts if snapshot is None or draft.is_about(snapshot.id)]
         end = self._end()
         following = None
         if snapshot is not None:

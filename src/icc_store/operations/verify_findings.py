@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from icc_store.errors import BlockDamaged, IccStoreError, ObjectMissing
-from icc_store.ids import ObjectId
+from icc_store.ids import KEY_SIZE, ObjectId
 
 SHOWN_FILES = 20
 """Files named by one finding; the others are counted."""
@@ -71,6 +71,10 @@ class Draft:
     """False of a damaged block that the index does not speak of."""
     files: list[AffectedFile] = field(default_factory=list)
     files_total: int = 0
+
+    def is_about(self, record: ObjectId) -> bool:
+        """Whether it may be about this record: it is about no record by itself, or about this one."""
+        return not self.keys or record[:KEY_SIZE] in self.keys
 
     def concern(self, snapshot: ObjectId, path: bytes) -> None:
         """Note a file that cannot be restored because of this."""
