@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.errors import (
-    OF_THIS_PROCESS,
     BlockDamaged,
     BusyError,
     DamageError,
@@ -41,7 +40,7 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.store.head import fsync_path, read_head
 from icc_store.store.lmdb_store import COMPACT_NAME, DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock
-from icc_store.store.plain_files import remove_folder, require_plain_files
+from icc_store.store.plain_files import mapped, remove_folder, require_plain_files
 
 if TYPE_CHECKING:
     from icc_store.operations.salvage_source import Evidence
@@ -281,7 +280,7 @@ def open_for_repair(path: Path, *, monitor: Monitor = SILENT, clock: Clock = SYS
 def _header_to_repair(path: Path) -> tuple[Header, list[str]]:
     """The header of a damaged repository; where it is gone, one made from its blocks, and what is to be said of that.
 
-    Raises as `read_header` does where no block says whose it is, OSError where this process cannot look at them.
+    Raises as `read_header` does where no block says whose it is, OSError where they cannot be looked at.
     """
     try:
         return read_header(path), []
@@ -290,11 +289,9 @@ def _header_to_repair(path: Path) -> tuple[Header, list[str]]:
 
         file = path / DATA_NAME
         try:
-            with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with mapped(file) as data:
                 made = header_for(file, data, None).with_parity(wanted=parity_folder(path).is_dir())
-        except (OSError, ValueError, DamageError) as second:
-            if isinstance(second, OSError) and second.errno in OF_THIS_PROCESS:
-                raise
+        except (FileNotFoundError, ValueError, DamageError):
             raise error from None
         return made, [f"{error.message}; it was made anew from the blocks"]
 
@@ -324,7 +321,7 @@ def open_for_salvage(
     file = damaged_file(damaged, DATA_NAME, new)
     if not _is_free(new):
         raise RepositoryExists(f"{new} is a repository already", hint="choose a missing or empty directory")
-    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with mapped(file) as data:
         header = header_for(file, data, identity)
         leads = guide(data)
         ours = any(owner_at(data, at) == header.repository for at in leads.numbers)

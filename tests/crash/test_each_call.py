@@ -55,6 +55,7 @@ def test_a_call_fails() -> None:
         ("parity", "EACCES once", "^opendir .*/store/parity"),  # taken for a directory without groups, or not said
         ("parity", "EMFILE once", "/store/parity/newest"),  # taken for damage
         ("repair with parity", "EACCES once", r"^open64 .*/store/data\.mdb"),  # said to be no repository
+        ("repair with parity", "EIO once", r"^(fstat|mmap)64 .*/store/data\.mdb"),  # likewise, or called "invalid"
         ("run-due", "EIO once", r"^open64 .*/store/data\.mdb"),  # what verify had found was counted and not said
         ("restore of a memory", "EIO once", r"^pwrite .*/data\.mdb"),  # why the database had closed itself was not said
         ("run-due", "EMFILE once", r"^open64 .*/store/data\.mdb"),  # what kept verify from looking was a finding

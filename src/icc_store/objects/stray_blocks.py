@@ -19,6 +19,7 @@ from icc_store.objects.block import MAGIC, UID
 from icc_store.objects.parity_cells import CELL_SIZE, PAGE_HEADER
 from icc_store.objects.parity_group import check
 from icc_store.store.lmdb_pages import numbered_values
+from icc_store.store.plain_files import mapped
 
 _BEFORE_REPOSITORY = 4
 
@@ -73,9 +74,8 @@ class StrayBlocks:
 @contextmanager
 def stray_blocks(path: Path, repository: bytes) -> Iterator[StrayBlocks]:
     """The blocks in a file that may be damaged in any way; in the body."""
-    with path.open("rb") as file:
-        if not path.stat().st_size:
-            yield StrayBlocks(b"", repository)
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield StrayBlocks(data, repository)
+    if not path.stat().st_size:
+        yield StrayBlocks(b"", repository)
+        return
+    with mapped(path) as data:
+        yield StrayBlocks(data, repository)

@@ -22,6 +22,7 @@ from icc_store.errors import OF_THIS_PROCESS
 from icc_store.limits import MAX_SEARCHED_TIMES
 from icc_store.store.head import fsync_path
 from icc_store.store.locks import FileLock
+from icc_store.store.plain_files import mapped
 
 LOCK_NAME = "lock"
 
@@ -187,7 +188,7 @@ class NewestBlocks:
         Raises OSError where this process may not, or cannot, look at it: then nobody knows what is in it.
         """
         try:
-            with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with mapped(self.path) as data:
                 return self._content(data)
         except (OSError, ValueError) as error:  # an empty file cannot be mapped
             if isinstance(error, OSError) and error.errno in OF_THIS_PROCESS:

@@ -7,8 +7,11 @@ written to, by us or by liblmdb, and a pipe would be waited for.
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from icc_store.errors import NotARepository
@@ -21,6 +24,19 @@ def read_plain(path: Path, most: int) -> bytes:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "not a plain file", os.fspath(path))
         return file.read(most + 1)
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap]:
+    """The bytes of a file, for reading. Raises OSError; ValueError for an empty file.
+
+    The length is asked for here: `mmap` takes one that the system cannot tell for none, and calls that an invalid
+    argument.
+    """
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
+            yield data
 
 
 def remove_folder(path: Path) -> None:
