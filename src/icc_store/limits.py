@@ -159,11 +159,18 @@ MAX_READERS = 512
 MAX_TABLES = 16
 """Tables of a database. There are seven; LMDB keeps room for each."""
 
-READ_AHEAD_FILES = 512
-"""New files of a directory from which on a second process reads them."""
+SECOND_SCAN_NAMES = 512
+"""Names in a directory from which on a second process may scan the same tree from its other end."""
 
-READ_AHEAD_SIZE = 64 * KIB
-"""Largest file that it reads: of larger ones, reading and hashing is done outside Python's lock anyway."""
+SECOND_SCAN_FILES = 16_384
+"""Files of the snapshot before from which on it does so though nothing may have changed. Below, forking takes as long
+as looking at all of them."""
+
+RELAYED_BYTES = 256 * KIB
+"""Stored bytes that it hands over at a time."""
+
+RELAY_PIPE_BYTES = MIB
+"""What may be on its way between the two, so that neither waits for the other: as much as Linux gives to everyone."""
 
 # --- memory -----------------------------------------------------------------------------------
 FRAME_CACHE_BYTES = 12 * MIB

@@ -209,3 +209,28 @@ def no_children() -> bool:
         return os.waitpid(-1, os.WNOHANG) == (0, 0)
     except ChildProcessError:
         return True
+
+
+def test_what_is_said_without_being_asked() -> None:
+    """It is taken in when somebody listens, waited for or not, until the children have ended."""
+    heard: list[int] = []
+
+    def count(_jobs: Iterator[Job], tell: Tell) -> None:
+        for number in range(1000):
+            tell(number)
+
+    with within(30), Crew(1, count, heard.append) as crew:
+        while crew.listen(wait=len(heard) % 2 == 0):
+            pass
+        assert not crew.listen(wait=True)
+    assert heard == list(range(1000))
+
+
+def test_listening_to_the_silent_waits_for_nobody() -> None:
+    """Unless it is to wait."""
+
+    def wait(_jobs: Iterator[Job], _tell: Tell) -> None:
+        signal.pause()
+
+    with within(30), Crew(1, wait, nothing) as crew:
+        assert crew.listen(wait=False)

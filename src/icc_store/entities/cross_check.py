@@ -69,7 +69,7 @@ class CrossCheck:
         """The same for sound entities of one directory, called like their ids and with nothing to remember."""
         # As text with NUL between the names, which no name has: 0.1 us a file instead of 1.3.
         text = b"\0".join(names).decode("utf-8", "replace")
-        ids = [name[: -len(".json")] for name in text.split("\0")]
+        ids = text.removesuffix(".json").split(".json\0")
         if self._homes.keys().isdisjoint(ids):
             self._homes.update(dict.fromkeys(ids, self._enter(directory, len(ids))))
             return
@@ -101,9 +101,9 @@ class CrossCheck:
                 found.append(warning(path, field, f"{_named(gone)} not in this memory"))
         for path in sorted(self._relationships):
             found += bounded(list(self._check_relationships(path, read)))
-        numbers = self._count()
+        present: dict[str, set[str]] = {}
         for path in sorted(self._indexes):
-            found += self._check_index(path, read, numbers)
+            found += self._check_index(path, read, present)
         found += [
             warning(folder, "", f"not a folder of the memory system; it has {_plural(files, 'file', 'files')}")
             for folder, files in sorted(self._strange.items())
@@ -130,13 +130,12 @@ class CrossCheck:
     def _path_of(self, identity: str) -> bytes:
         return self._renamed.get(identity) or b"%s/%s.json" % (self._homes[identity], identity.encode())
 
-    def _count(self) -> dict[str, set[str]]:
-        """The ids by the type of their folder, and all of them under an empty one."""
-        types: dict[bytes, str] = {one: place_of(one + b"/x.json").type for one in self._directories}
-        ids: dict[str, set[str]] = {"": set(self._homes)}
-        for identity, directory in self._homes.items():
-            ids.setdefault(types[directory], set()).add(identity)
-        return ids
+    def _ids_of(self, kind: str) -> set[str]:
+        """The ids below the folder of a type, all of them for an empty one."""
+        if not kind:
+            return set(self._homes)
+        types = {one: place_of(one + b"/x.json").type for one in self._directories}
+        return {identity for identity, directory in self._homes.items() if types[directory] == kind}
 
     def _check_relationships(self, path: bytes, read: Read) -> Iterator[Finding]:
         try:
@@ -175,7 +174,9 @@ class CrossCheck:
             return
         if index is None:
             return
-        present = ids.get(index.type, set())
+        if index.type not in ids:
+            ids[index.type] = self._ids_of(index.type)
+        present = ids[index.type]
         yield from self._check_count(path, index, present)
         if index.ids is None:
             return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from icc_store.entities.json_text import JsonText, Members, NotJson, parse_json, parse_members
+from icc_store.entities.json_text import JsonText, Members, NotJson, ids_in_rows, parse_json, parse_members
 from icc_store.entities.layout import place_of
 
 _LEVELS = 2
@@ -69,10 +69,8 @@ def summarise(path: bytes, data: bytes) -> IndexSummary | None:
 
 
 def _of_a_type(kind: str, top: Members) -> IndexSummary:
-    rows = _value(top.get("entities"))
-    ids = None
-    if isinstance(rows, list):
-        ids = _ids_of(rows)
+    rows = ids_in_rows(top["entities"]) if "entities" in top else None
+    ids = None if rows is None else _texts(rows)
     count = _whole_number(top.get("count"))
     return IndexSummary(kind, "entities", ids, True, "count", count)
 
@@ -93,7 +91,8 @@ def _of_dates(_top: Members, index: Members) -> IndexSummary:
     days = _value(index.get("by_day"))
     ids = None
     if isinstance(days, dict) and all(isinstance(of_day, list) for of_day in days.values()):
-        ids = _ids_of(chain.from_iterable(days.values()))
+        rows = chain.from_iterable(days.values())
+        ids = _texts(row.get("id") if isinstance(row, dict) else row for row in rows)
     return IndexSummary("", "index.by_day", ids, True, by_date=True)
 
 
@@ -104,9 +103,8 @@ _SUMMARIES: dict[bytes, Callable[[Members, Members], IndexSummary]] = {
 }
 
 
-def _ids_of(rows: Iterable[Any]) -> frozenset[str]:
-    """The ids in rows of an index: a row is one itself, or an object that holds it."""
-    ids = (row.get("id") if isinstance(row, dict) else row for row in rows)
+def _texts(ids: Iterable[Any]) -> frozenset[str]:
+    """Those of the ids that are some."""
     return frozenset(one for one in ids if isinstance(one, str))
 
 

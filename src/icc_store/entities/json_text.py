@@ -54,6 +54,25 @@ def parse_members(data: JsonText) -> Members:
         raise NotJson(str(error)) from None
 
 
+class _Row(msgspec.Struct):
+    id: Any = None
+
+
+_ROWS = msgspec.json.Decoder(list[_Row | str])
+
+
+def ids_in_rows(text: JsonText) -> list[Any] | None:
+    """Of each row in a list its `id`, or the row itself where it is none; None for what is no list. Raises NotJson.
+
+    Of a large index, nothing else of a row is ever in memory.
+    """
+    try:
+        return [row.id if type(row) is _Row else row for row in _ROWS.decode(text)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        rows = parse_json(text)  # says what is wrong, or has rows of other kinds
+    return [row.get("id") if isinstance(row, dict) else row for row in rows] if isinstance(rows, list) else None
+
+
 def format_json(value: Any) -> bytes:
     """Pretty-printed with two blanks, as memory systems write their files; keys in the order given; a final newline."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from icc_store.codec.chunking import Stream
 from icc_store.codec.hashing import chunk_id
@@ -38,9 +38,6 @@ from icc_store.model.entry import (
 )
 from icc_store.model.tree import Objects
 
-if TYPE_CHECKING:
-    from icc_store.fs.read_ahead import ReadAhead
-
 _LARGE_READ = 1 << 20
 
 
@@ -56,8 +53,6 @@ class FileStore:
         self._adder = adder
         self._objects = objects
         self._reader = FileReader() if reader is None else reader
-        self.ahead: ReadAhead | None = None
-        """What reads files before they are asked for."""
         self.read_bytes = 0
         self.unsettled = 0
         """Files that kept changing while they were read."""
@@ -89,11 +84,6 @@ class FileStore:
 
     def _read(self, dir_fd: int, name: bytes, status: os.stat_result, earlier: Wire | None) -> Wire:
         """Read a file until it does not change meanwhile."""
-        if self.ahead is not None and (found := self.ahead.take(name)) is not None:
-            data, identity, attributes, fact = found
-            if self._watcher is not None:
-                self._watcher.told(name, fact)
-            return self._whole(name, status, data, attributes, earlier, identity=identity)
         wire: Wire = {}
         for _ in range(READ_TRIES):
             if status.st_size <= WHOLE_FILE_SIZE and not is_sparse(status):

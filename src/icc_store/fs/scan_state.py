@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.seen import mark_of
-from icc_store.ids import ObjectId
+from icc_store.ids import Kind, ObjectId
 from icc_store.model.content_writer import Adder
 from icc_store.model.entry import FLAGS, MTIME, SIZE, Wire
 from icc_store.model.tree import Objects
@@ -65,10 +66,12 @@ class ScanCounters:
         for counter in fields(self):
             setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
 
-    def add_unchanged(self, statuses: list[os.stat_result]) -> tuple[int, int]:
+    def add_unchanged(self, part: Part) -> tuple[int, int]:
         """Count what is as it was. Returns how many files that are, and their bytes."""
         files = size = directories = 0
-        for status in statuses:
+        if part.is_plain:
+            files, size = len(part.statuses), sum([status.st_size for status in part.statuses])
+        for status in part.statuses if not part.is_plain else ():
             kind = status.st_mode & _TYPE
             if kind == _REG:
                 files += 1
@@ -79,7 +82,7 @@ class ScanCounters:
         self.unchanged_files += files
         self.size += size
         self.directories += directories
-        self.others += len(statuses) - files - directories
+        self.others += len(part.statuses) - files - directories
         return files, size
 
 
@@ -93,6 +96,8 @@ class ScanOptions:
     rehash: bool = False
     turn: int = 0
     racy_from_ns: int = 0
+    is_large: bool = False
+    """Whether the snapshot before has so many files that a second scan pays."""
 
 
 @dataclass
@@ -119,6 +124,25 @@ class Directory:
         self.dropped -= database
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPart:
+    """A part of a directory that a second scan has stored; its chunks came before it."""
+
+    names: int
+    """How many names it has."""
+    digest: bytes
+    """Stands for these names."""
+    tree: ObjectId
+    objects: Sequence[tuple[Kind, bytes, Sequence[ObjectId]]]
+    """What else is new in it, trees among it: kind, bytes and bases, in the order in which it was made."""
+    rows: dict[bytes, bytes]
+    """What is to be left for the next run (fs/seen.py)."""
+    counted: ScanCounters
+    read_bytes: int
+    facts: Any
+    """What the watcher found out, if there is one."""
+
+
 @dataclass(slots=True)
 class Part:
     """Entries that will stand in one tree part, as `stat` saw them."""
@@ -126,6 +150,10 @@ class Part:
     first: bytes
     names: list[bytes]
     statuses: list[os.stat_result]
+    is_plain: bool = True
+    """Whether there are only regular files of one name each: most parts are, and much need not be asked of them."""
+    found: FoundPart | None = None
+    """What a second scan has made of it; then there are no statuses."""
 
 
 Earlier = dict[bytes, tuple[Wire, int | None]]

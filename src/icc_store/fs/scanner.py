@@ -1,7 +1,7 @@
 """The live directory tree into the store: walk, compare with what was seen last time, read what is new.
 
-Everything is done per directory part, what is below first. `_look` lists and stats; `_part` asks whether the part is
-as it was, one comparison for all of it, and else goes through it entry by entry. These are the hot paths: an
+Everything is done per directory part, what is below first. LiveParts lists and stats; `store_part` asks whether the
+part is as it was, one comparison for all of it, and else goes through it entry by entry. These are the hot paths: an
 unchanged file may cost a `stat` (3.5 us) and little else, so they are flat, make no object per file and call nobody
 they need not.
 """
@@ -12,35 +12,37 @@ import errno
 import os
 import stat
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import Any
 
 from icc_store.codec.serial import pack, unpack
 from icc_store.errors import DamageError
 from icc_store.fs.access import Access
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.file_store import FileStore
+from icc_store.fs.hard_links import HardLinks
 from icc_store.fs.live_copies import SqliteCopies
+from icc_store.fs.live_parts import LiveParts, StartSecond
 from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
-from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions, is_same
+from icc_store.fs.scan_state import Directory, Earlier, FoundPart, Part, Run, ScanCounters, ScanOptions, is_same
 from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
 from icc_store.fs.sqlite_source import companions
 from icc_store.fs.watcher import Watcher
 from icc_store.ids import Kind, ObjectId
-from icc_store.limits import MAX_TREE_DEPTH, READ_AHEAD_FILES, TREE_FANOUT_MIN
-from icc_store.model.entry import CHUNK, FLAGS, GID, HARD_LINK, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
-from icc_store.model.paths import display, join
-from icc_store.model.tree import Owners, TreePart, ends_part, join_parts, pack_part, parse_tree, store_part
+from icc_store.limits import MAX_TREE_DEPTH
+from icc_store.model.entry import CHUNK, FLAGS, GID, LIST, MTIME, NAME, SIZE, SUBTREE, UID, Wire, in_order
+from icc_store.model.paths import join
+from icc_store.model.tree import Owners, TreePart, join_parts, pack_part, parse_tree, store_part
 from icc_store.monitor import Monitor
-
-if TYPE_CHECKING:
-    from icc_store.fs.read_ahead import ReadAhead
 
 _TYPE = 0o170000
 _REG, _DIR, _SOCK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 _REREAD_RUNS = 100
 """Each part is read anew, whatever its times say, once in so many runs, so that silent changes surface."""
+
+_LISTEN = 32
+"""Files that are stored before what the second scan has made is taken in, which it makes as quickly."""
 
 
 class Scanner:
@@ -54,18 +56,18 @@ class Scanner:
         monitor: Monitor,
         *,
         watcher: Watcher | None = None,
-        start_ahead: Callable[[], ReadAhead] | None = None,
+        start_second: StartSecond | None = None,
     ) -> None:
-        """`start_ahead` is called when a directory is large and new."""
-        self._watcher = watcher
-        self._start_ahead = start_ahead
+        """`start_second` starts another scan of the same directory; it is called where there is much to do."""
+        self.watcher = watcher
+        self.parts = LiveParts(run, options, monitor, self.problem, start_second)
         self._run = run
-        self._options = options
-        self._copies = copies
+        self.options = options
+        self.copies = copies
         self._monitor = monitor
         self._metadata = MetadataReader()
         self._access = Access(self._metadata)
-        self._links: dict[tuple[int, int], bytes] = {}
+        self._links = HardLinks()
         self._device = 0
         self.files = FileStore(run.writer, run.objects, watcher)
         self.counters = ScanCounters()
@@ -74,13 +76,19 @@ class Scanner:
 
     def scan(self, fd: int, stored: bytes) -> ObjectId:
         """Store the directory open at `fd`, stored under that path. Returns its tree. Raises OSError."""
-        self._device = os.fstat(fd).st_dev
-        self._access.below(fd, stored)
+        self.begin(fd, stored)
         stack = DirectoryStack(fd)
         try:
             return run_nested(self._directory(stack, stored))
         finally:
             stack.close()
+            self.parts.close()
+
+    def begin(self, fd: int, stored: bytes) -> None:
+        """What follows is below the directory open at `fd`, stored under that path. Raises OSError."""
+        self._device = os.fstat(fd).st_dev
+        self._access.below(fd, stored)
+        self.parts.begin(fd, stored)
 
     def one(self, fd: int, name: bytes, stored: bytes) -> Wire | None:
         """Store one name that is not a directory. None when it is a socket or cannot be read: see `problems`."""
@@ -121,9 +129,13 @@ class Scanner:
             message = self.problems[path] = self._access.explain(path, error)
             self._monitor.warning(path, message)
 
+    def directory(self, path: bytes) -> Directory:
+        """The directory of that stored path, before anything of it is stored."""
+        row = self._run.seen(list_key(self.options.label, path))
+        return Directory(path, unpack(row) if row else [b""])
+
     def _directory(self, stack: DirectoryStack, path: bytes) -> Nested[ObjectId]:
-        row = self._run.seen(list_key(self._options.label, path))
-        directory = Directory(path, unpack(row) if row else [b""])
+        directory = self.directory(path)
         while True:
             tree = yield from self._parts(stack, directory)
             if tree is not None:
@@ -138,76 +150,57 @@ class Scanner:
         """Store a directory part by part and join them. None when more had to be dropped."""
         done: list[tuple[bytes, ObjectId]] = []
         dropped_before = frozenset(directory.dropped)
-        for part in self._look(stack.fd, directory):
+        for part in self.parts.of(stack.fd, directory):
             tree = None
-            if (yield from self._below(stack, directory, part)):
-                tree = self._part(stack, directory, part)
+            if part.found is not None:
+                tree = self._adopt(directory, part.found)
+            elif (yield from self._below(stack, directory, part)):
+                tree = self.store_part(stack.fd, directory, part)
             if tree is not None:
                 done.append((part.names[0] if part.names else b"", tree))
         if directory.dropped != dropped_before:  # told only now: one more time is enough for all of them
             return None
         firsts = [b"", *(first for first, _ in done[1:])]
         if firsts != directory.firsts:
-            directory.rows[list_key(self._options.label, directory.path)] = pack(firsts)
+            directory.rows[list_key(self.options.label, directory.path)] = pack(firsts)
         for key, row in directory.rows.items():
             self._run.remember(key, row)
         return join_parts(done, self.add_tree)
 
-    def _look(self, fd: int, directory: Directory) -> Iterator[Part]:
-        """List and stat a directory, cut as its tree will be. At least one part, perhaps an empty one."""
-        names = os.listdir(b"/proc/self/fd/%d" % fd)
-        names.sort()
-        path, dropped = directory.path, directory.dropped
-        rule = self._options.excludes.within(path, fd)
-        lstat = os.stat
-        part = Part(b"", [], [])
-        take, look = part.names.append, part.statuses.append
-        count = 0
-        for name in names:
-            if dropped and name in dropped:
-                continue
-            try:
-                status = lstat(name, dir_fd=fd, follow_symlinks=False)
-            except OSError as error:
-                self.problem(join(path, name), error)
-                continue
-            if rule is not None and rule(name, status.st_mode, status.st_size):
-                continue
-            if status.st_mode & _TYPE == _SOCK:
-                self._monitor.note(f"a socket is left out: {display(join(path, name))}")
-                continue
-            take(name)
-            look(status)
-            count += 1
-            if count >= TREE_FANOUT_MIN and ends_part(name, count):
-                yield part
-                part = Part(name, [], [])
-                take, look = part.names.append, part.statuses.append
-                count = 0
-        if count or not part.first:
-            yield part
+    def _adopt(self, directory: Directory, found: FoundPart) -> ObjectId:
+        """Take over a part that the second scan has stored."""
+        for kind, data, bases in found.objects:
+            self._run.writer.add(kind, data, bases=bases)
+        directory.rows.update(found.rows)
+        if self.watcher is not None:
+            self.watcher.take_over(found.facts)
+        directory.counted.add(found.counted)
+        self.files.read_bytes += found.read_bytes
+        self._monitor.advance(found.counted.files, found.counted.size, directory.path)
+        return found.tree
 
-    def _part(self, stack: DirectoryStack, directory: Directory, part: Part) -> ObjectId | None:
+    def store_part(self, fd: int, directory: Directory, part: Part) -> ObjectId | None:
         """Store one part. None when something had to be dropped."""
         if part.first:
             part.first = part.names[0]
         subtrees = directory.subtrees
         others: list[bytes] = [subtrees[name] for name in part.names if name in subtrees] if subtrees else []
-        others += self._link_targets(directory.path, part)
+        if not part.is_plain:
+            others += self._links.targets(directory.path, part)
         mark = fingerprint_of(part.names, part.statuses, others)
-        key = row_key(self._options.label, directory.path, part.first)
+        key = row_key(self.options.label, directory.path, part.first)
         stored = self._run.seen(key)
         row = parse_row(stored) if stored is not None else None
         if row is not None and not self._run.writer.has(row.tree):
             row = None
-        watcher = self._watcher
+        watcher = self.watcher
         known = row is not None and (watcher is None or watcher.knows(row.tree))
-        reread = self._options.rehash or int.from_bytes(key[:2]) % _REREAD_RUNS == self._options.turn % _REREAD_RUNS
+        reread = self.options.rehash or int.from_bytes(key[:2]) % _REREAD_RUNS == self.options.turn % _REREAD_RUNS
         if row is not None and known and row.fingerprint == mark and not reread:
-            self._monitor.advance(*directory.counted.add_unchanged(part.statuses), directory.path)
+            self._monitor.advance(*directory.counted.add_unchanged(part), directory.path)
             return row.tree
         earlier = self._earlier(directory, part)
-        wires = self._wires(stack.fd, directory, part, earlier, reread=reread)
+        wires = self._wires(fd, directory, part, earlier, reread=reread)
         if wires is None:
             return None
         bases = (row.tree,) if row is not None else ()
@@ -216,19 +209,25 @@ class Scanner:
         if watcher is not None:
             watcher.part(tree, wires)
         settled = not any(FLAGS in wire for wire in wires)
-        fresh = make_row(tree, part.statuses, mark if settled else NO_FINGERPRINT, self._options.racy_from_ns)
+        fresh = make_row(tree, part.statuses, mark if settled else NO_FINGERPRINT, self.options.racy_from_ns)
         if fresh != stored:
             directory.rows[key] = fresh
         return tree
 
+    def goes_into(self, status: os.stat_result) -> bool:
+        """Whether a directory of this status is on a file system that is stored."""
+        return not self.options.one_file_system or status.st_dev == self._device
+
     def _below(self, stack: DirectoryStack, directory: Directory, part: Part) -> Generator[Nested[ObjectId], Any, bool]:
         """Store the directories in a part. False when one had to be dropped."""
         dropped = False
+        if part.is_plain:
+            return True
         for name, status in zip(part.names, part.statuses, strict=True):
             if status.st_mode & _TYPE != _DIR or name in directory.subtrees:
                 continue
             path = join(directory.path, name)
-            if self._options.one_file_system and status.st_dev != self._device:
+            if not self.goes_into(status):
                 directory.subtrees[name] = self.add_tree(pack_part([], Owners()))
                 continue
             try:
@@ -250,25 +249,17 @@ class Scanner:
                 os.close(stack.ascend())
         return not dropped
 
-    def _link_targets(self, path: bytes, part: Part) -> list[bytes]:
-        """For each name of a file that has several: the stored path that was met first."""
-        targets = []
-        for name, status in zip(part.names, part.statuses, strict=True):
-            if status.st_nlink > 1 and status.st_mode & _TYPE != _DIR:
-                targets.append(self._links.setdefault((status.st_dev, status.st_ino), join(path, name)))
-        return targets
-
     def _earlier(self, directory: Directory, part: Part) -> Earlier:
         """What the last snapshot has of these names: entries, and the change times and inodes seen then."""
         found: Earlier = {}
-        if self._watcher is not None:
-            self._watcher.enter(directory.path)
+        if self.watcher is not None:
+            self.watcher.enter(directory.path)
         if not part.names:
             return found
         firsts = directory.firsts
         start = max(bisect_right(firsts, part.names[0]) - 1, 0)
         for first in firsts[start : bisect_right(firsts, part.names[-1])]:
-            stored = self._run.seen(row_key(self._options.label, directory.path, first))
+            stored = self._run.seen(row_key(self.options.label, directory.path, first))
             row = parse_row(stored) if stored is not None else None
             if row is None or not self._run.writer.has(row.tree):
                 continue
@@ -278,7 +269,7 @@ class Scanner:
                 continue  # everything in it counts as new, and is stored again
             if isinstance(tree, TreePart):
                 marks: list[int | None] = [*row.marks()]
-                known = self._watcher is None or self._watcher.former(row.tree, tree.entries)
+                known = self.watcher is None or self.watcher.former(row.tree, tree.entries)
                 if len(marks) != len(tree.entries) or not known:
                     marks = [None] * len(tree.entries)
                 for wire, mark in zip(tree.entries, marks, strict=True):
@@ -288,12 +279,11 @@ class Scanner:
     def _wires(self, fd: int, directory: Directory, part: Part, earlier: Earlier, *, reread: bool) -> list[Wire] | None:
         """The entries of a part, contents stored. None when something had to be dropped."""
         path, counted = directory.path, directory.counted
-        live = self._copies.concerns([*part.names, *directory.dropped]) - directory.plain
+        live = self.copies.concerns([*part.names, *directory.dropped]) - directory.plain
         if live:
-            self._copies.start_directory()
-        elif not earlier and len(part.names) >= READ_AHEAD_FILES:
-            self._read_ahead(fd, path, part)
+            self.copies.start_directory()
         wires: list[Wire] = []
+        second = self.parts.second
         read_before, dropped_before = self.files.read_bytes, frozenset(directory.dropped)
         for name, status in zip(part.names, part.statuses, strict=True):
             found = earlier.get(name)
@@ -308,21 +298,16 @@ class Scanner:
                 except OSError as error:
                     self.problem(join(path, name), error)
                     wire = None
+                if second is not None and not len(wires) % _LISTEN:
+                    second.listen()
             if wire is None:
                 directory.dropped.add(name)
                 continue
             if status.st_nlink > 1 and status.st_mode & _TYPE != _DIR:
-                wire = self._with_link(wire, join(path, name), status)
+                wire = self._links.marked(wire, join(path, name), status)
             wires.append(wire)
         self._monitor.advance(len(wires), self.files.read_bytes - read_before, path)
         return wires if directory.dropped == dropped_before else None
-
-    def _read_ahead(self, fd: int, path: bytes, part: Part) -> None:
-        """Have a part of which all is new read by another process, if there is to be one."""
-        if self.files.ahead is None and self._start_ahead is not None:
-            self.files.ahead = self._start_ahead()
-        if self.files.ahead is not None:
-            self.files.ahead.ask(fd, path, part.names, part.statuses)
 
     def _entry(
         self,
@@ -347,10 +332,10 @@ class Scanner:
         wire = None
         if live:
             wire = directory.copied.get(name)
-            if wire is None and self._copies.covered(fd, name):
+            if wire is None and self.copies.covered(fd, name):
                 return None
             if wire is None:
-                wire = self._copies.store(self.files, fd, name, status, known)
+                wire = self.copies.store(self.files, fd, name, status, known)
                 if wire is not None:
                     directory.copied[name] = wire
                 else:
@@ -380,13 +365,3 @@ class Scanner:
         if attributes:
             self.files.attributes(wire, attributes)
         return wire
-
-    def _with_link(self, wire: Wire, path: bytes, status: os.stat_result) -> Wire:
-        """The entry of one of a file's several names: all but the first refer to that one."""
-        first = self._links.setdefault((status.st_dev, status.st_ino), path)
-        if wire.get(HARD_LINK) == (first if first != path else None):
-            return wire
-        wire = {key: value for key, value in wire.items() if key != HARD_LINK}
-        if first != path:
-            wire[HARD_LINK] = first
-        return in_order(wire)

@@ -30,11 +30,14 @@ class Watcher(Protocol):
     def whole(self, name: bytes, data: bytes) -> None:
         """A small file. When it had to be read again, the last time counts."""
 
-    def told(self, name: bytes, found: Any) -> None:
-        """A small file that another process has read, and what that found out (fs/read_ahead.py)."""
-
     def stream(self, name: bytes) -> Feed:
         """A large file is about to be read: takes its bytes, holes included, in order."""
 
     def part(self, tree: ObjectId, wires: list[Wire]) -> None:
         """These entries of the directory at hand were stored as this part."""
+
+    def hand_over(self) -> Any:
+        """What it learned since the last time, as plain values, for the watcher of another process."""
+
+    def take_over(self, learned: Any) -> None:
+        """What that of another process learned."""

@@ -12,21 +12,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
 from icc_store.errors import DamageError, IccStoreError
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.limits import (
     BATCH_BYTES,
-    DELTA_COST_FACTOR,
-    DELTA_COST_FLOOR,
     DELTA_GROUP_SIZE,
-    KIB,
-    MAX_BASES,
-    MAX_DELTA_DEPTH,
     MAX_OBJECT_SIZE,
     MAX_OBJECTS_PER_FRAME,
     MIB,
@@ -34,8 +30,9 @@ from icc_store.limits import (
     SOLID_FRAME_SIZE,
 )
 from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.base_choice import Base, BaseChoice
 from icc_store.objects.bases import Bases
-from icc_store.objects.block import Frame, encode_block
+from icc_store.objects.block import RAW, Frame, encode_block
 from icc_store.objects.encoder import Encoder, Group, pack_blocks
 from icc_store.objects.index import pack_row
 from icc_store.objects.reader import ObjectReader
@@ -93,19 +90,6 @@ class _DeltaRun:
     size: int = 0
 
 
-@dataclass(frozen=True)
-class _Base:
-    """Objects of one frame to write against; `below` is the plain size of that frame and all under it, in KiB."""
-
-    frame: tuple[int, int]
-    keys: tuple[bytes, ...]
-    parts: tuple[bytes, ...]
-    depth: int
-    below: int
-    former: bytes | None
-    """What the first of them is itself written against."""
-
-
 class ObjectWriter:
     """Adds objects to one repository. For one thread; the pool behind it is its own business."""
 
@@ -121,6 +105,7 @@ class ObjectWriter:
     ) -> None:
         self._store = store
         self._reader = reader
+        self._choice = BaseChoice(reader)
         self._repository = repository
         self._encoder = encoder
         self._monitor = monitor
@@ -170,7 +155,7 @@ class ObjectWriter:
         self._pending.add(identity)
         self.counters.objects += 1
         self.counters.plain_bytes += len(data)
-        base = self._usable_base(bases, len(data)) if bases else None
+        base = self._choice.usable(bases, len(data)) if bases else None
         if base is None:
             self._enqueue(kind, identity, data)
         else:
@@ -178,6 +163,31 @@ class ObjectWriter:
         if self._frame_bytes > self.batch_bytes:
             self.commit()
         return identity
+
+    def take(self, frames: Sequence[Frame], places: Mapping[bytes, int]) -> None:
+        """Store frames of chunks that another process made; `places` are the blocks in which it read their bases.
+
+        It has looked up what is stored, so that is not done again here: at worst an object is stored twice,
+        as by two runs. Raises CollectedMeanwhile as `add` does.
+        """
+        self._places.update(places)
+        for frame in frames:
+            if not self._pending.isdisjoint(frame.ids):
+                self._take_apart(frame)
+                continue
+            self._pending.update(frame.ids)
+            self.counters.objects += len(frame.ids)
+            self.counters.plain_bytes += frame.plain_size
+            self._take(frame)
+        if self._frame_bytes > self.batch_bytes:
+            self.commit()
+
+    def rest(self) -> None:
+        """Have no thread run, until there is something to compress again."""
+        while self._jobs:
+            self._collect()
+        self.close()
+        self._pool = None
 
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
@@ -235,47 +245,6 @@ class ObjectWriter:
         self._pending.clear()
         self._places.clear()
 
-    def _usable_base(self, bases: Sequence[ObjectId], size: int) -> _Base | None:
-        """The first base that keeps the delta within its bounds; at the end of a chain, the chain's beginning."""
-        found = self._base(bases[0][:KEY_SIZE])
-        if found is not None and not _within_bounds(found, size):
-            found = self._chain_start(found)
-        if found is None or not _within_bounds(found, size):
-            return None
-        if len(bases) > 1 and found.keys[0] == bases[0][:KEY_SIZE]:
-            others = [self._base(base[:KEY_SIZE]) for base in bases[1:MAX_BASES]]
-            near = [found, *(other for other in others if other is not None and other.frame == found.frame)]
-            found = replace(
-                found, keys=tuple(base.keys[0] for base in near), parts=tuple(base.parts[0] for base in near)
-            )
-        return found
-
-    def _base(self, key: bytes) -> _Base | None:
-        """A base that can be read. A damaged one is none: `verify` tells of it, and what is new is stored without."""
-        try:
-            place = self._reader.frame_of(key)
-            block = None if place is None else self._reader.block(place[0].block)
-            if place is None or block is None:
-                return None
-            location, number, frame, within = place
-            plain = self._reader.frame_plain(location.block, block, number)
-        except DamageError:
-            return None
-        start = sum(frame.lengths[:within])
-        data = plain[start : start + frame.lengths[within]]
-        below = frame.cost + -(-frame.plain_size // KIB)
-        former = frame.bases[min(within, len(frame.bases) - 1)] if frame.bases else None
-        return _Base((location.block, number), (key,), (data,), frame.depth, below, former)
-
-    def _chain_start(self, base: _Base) -> _Base | None:
-        """The object that the chain of deltas under `base` began with."""
-        found: _Base | None = base
-        for _ in range(MAX_DELTA_DEPTH + 1):
-            if found is None or found.former is None:
-                return found
-            found = self._base(found.former)
-        return None
-
     def _enqueue(self, kind: Kind, identity: ObjectId, data: bytes) -> None:
         ids, parts = self._queues[kind]
         ids.append(identity)
@@ -286,7 +255,7 @@ class ObjectWriter:
             if kind == Kind.CHUNK and self._held + self._queued[Kind.TREE] <= _HELD_BYTES:
                 self._seal_queue(Kind.TREE)  # next to the chunks it refers to
 
-    def _extend_run(self, kind: Kind, identity: ObjectId, data: bytes, base: _Base) -> None:
+    def _extend_run(self, kind: Kind, identity: ObjectId, data: bytes, base: Base) -> None:
         run = self._run
         full = run is not None and (run.size + len(data) > DELTA_GROUP_SIZE or len(run.ids) >= MAX_OBJECTS_PER_FRAME)
         if run is None or run.kind != kind or run.frame != base.frame or full:
@@ -331,7 +300,7 @@ class ObjectWriter:
                 self._jobs.append((group, 0))  # behind the chunks it refers to
             return
         if self._pool is None:
-            if size < _INLINE_BYTES:
+            if size < _INLINE_BYTES or not self._threads:
                 self._take(self._encoder.frame(group))
                 return
             # Here, since small snapshots need no pool, and it takes 8 ms to load.
@@ -350,6 +319,19 @@ class ObjectWriter:
             self._frames.append(job)
         else:
             self._take(job.result())
+
+    def _take_apart(self, frame: Frame) -> None:
+        """Add the objects of a frame, some of which wait to be stored already."""
+        try:
+            prefix = b"".join(self._reader.base(key, frame.depth) for key in frame.bases)
+        except DamageError as error:  # it was read a moment ago
+            self._drop_waiting()
+            raise BaseCollected from error
+        plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size, prefix)
+        start = 0
+        for identity, length in zip(frame.ids, frame.lengths, strict=True):
+            self.add(Kind(frame.kind), plain[start : start + length], identity=identity)
+            start += length
 
     def _take(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -379,8 +361,3 @@ def append_content(
                 raise BaseCollected
     rows.sort()
     txn.insert_rows(rows)
-
-
-def _within_bounds(base: _Base, size: int) -> bool:
-    closure = base.below * KIB + size
-    return base.depth < MAX_DELTA_DEPTH and closure <= max(DELTA_COST_FACTOR * size, DELTA_COST_FLOOR)

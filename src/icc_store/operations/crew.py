@@ -10,6 +10,7 @@ to end when it fails, when it dies the kernel tells them, and they leave no half
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import select
@@ -18,12 +19,13 @@ import socket
 import struct
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Self
 
 from icc_store.errors import DamageError, IccStoreError, Interrupted, WorkerKilled
-from icc_store.limits import MAX_JOB, MAX_JOB_DESCRIPTORS
+from icc_store.limits import MAX_JOB, MAX_JOB_DESCRIPTORS, RELAY_PIPE_BYTES
 from icc_store.operations import freed_memory
 
 _OPEN_JOBS = 3
@@ -102,7 +104,18 @@ class Crew:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End those that are still there."""
         self._stop()
+
+    def listen(self, *, wait: bool) -> bool:
+        """Take in what is said, and with `wait` wait for something. False when all have ended. Raises as `give`."""
+        if all(child.ended for child in self._children):
+            return False
+        self._listen(wait=wait)
+        return True
 
     def give(self, what: Any, descriptors: Sequence[int] = ()) -> bool:
         """Let one of the children do this; they get copies of the descriptors. False when it is too large for that.
@@ -136,7 +149,7 @@ class Crew:
             self._listen()
         return [child.result for child in self._children]
 
-    def _listen(self, also: socket.socket | None = None) -> None:
+    def _listen(self, also: socket.socket | None = None, *, wait: bool = True) -> None:
         """Wait for something to be said, or for room in the queue where that is asked for, and take it in."""
         poll = select.poll()
         living = {child.answers: child for child in self._children if not child.ended}
@@ -144,7 +157,7 @@ class Crew:
             poll.register(descriptor, select.POLLIN)
         if also is not None:
             poll.register(also, select.POLLOUT)
-        for descriptor, _ in poll.poll():
+        for descriptor, _ in poll.poll(None if wait else 0):
             if descriptor in living:
                 self._take(living[descriptor])
 
@@ -177,10 +190,17 @@ class Crew:
 
     def _fork(self, work: Work, receiving: socket.socket) -> None:
         answers, writing = os.pipe2(os.O_CLOEXEC)
+        with suppress(OSError):  # whoever has many pipes gets small ones
+            fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, RELAY_PIPE_BYTES)
         parent = os.getpid()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # no request may leave a child that nobody knows
         try:
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError:
+                os.close(answers)
+                os.close(writing)
+                raise
             if pid == 0:
                 try:
                     self._queue.close()  # else nobody would see that the parent has gone
@@ -251,13 +271,14 @@ def _answer(descriptor: int, kind: int, what: Any) -> None:
 
 
 def _read(descriptor: int, size: int) -> bytes | None:
-    data = b""
-    while len(data) < size:
-        piece = os.read(descriptor, size - len(data))
-        if not piece:
+    data = bytearray(size)
+    view = memoryview(data)
+    while view:
+        count = os.readv(descriptor, [view])
+        if not count:
             return None
-        data += piece
-    return data
+        view = view[count:]
+    return bytes(data)
 
 
 def _died(code: int) -> IccStoreError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
 from icc_store.codec.hashing import fingerprint
@@ -14,10 +16,11 @@ from icc_store.errors import IccStoreError, SourceError, UsageError
 from icc_store.fs.available_memory import batch_bytes
 from icc_store.fs.identity import default_source, host_name
 from icc_store.fs.live_copies import SqliteCopies
+from icc_store.fs.live_parts import StartSecond
 from icc_store.fs.mounts import clock_of
 from icc_store.fs.scan_state import Forgetful, ScanCounters, ScanOptions
 from icc_store.fs.scanner import Scanner
-from icc_store.limits import RACY_NS
+from icc_store.limits import RACY_NS, SECOND_SCAN_FILES
 from icc_store.model.closure import closure_is_stored
 from icc_store.model.record import Counters, Snapshot, SnapshotClass, SnapshotRecord
 from icc_store.model.repository import CollectedMeanwhile, Rehearsal, Repository, Run
@@ -34,13 +37,15 @@ from icc_store.operations.snapshot_rules import rules_for
 from icc_store.version import VERSION
 
 if TYPE_CHECKING:
-    from icc_store.fs.read_ahead import ReadAhead
     from icc_store.operations.memory.manifest import Notes
     from icc_store.operations.memory.selection import LeftOut
+    from icc_store.operations.second_scan import ForkedScan
 
 __all__ = ("SnapshotOptions", "SnapshotResult", "take_snapshot")
 
 _TRIES = 5
+
+T = TypeVar("T")
 
 
 def take_snapshot(
@@ -63,10 +68,7 @@ def take_snapshot(
     if options.dry_run:
         return task.rehearse(repository.rehearsal())
     with repository.adding(level=options.level, threads=options.threads, monitor=monitor) as run:
-        try:
-            return task.run(run)
-        finally:
-            task.stop_reading()
+        return task.run(run)
 
 
 class _Task:
@@ -100,7 +102,6 @@ class _Task:
         self._parent = repository.latest(self._source, self._host)
         self._memory: MemoryRun | None = None
         self._notes: Notes | None = None
-        self._ahead: ReadAhead | None = None
         if options.incremental and self._parent is None:
             raise SourceError(
                 f"there is no full snapshot of {self._source} that an incremental one could follow",
@@ -123,7 +124,7 @@ class _Task:
         for _ in range(_TRIES):
             try:
                 scanner, roots = self._scan(run, rehash=rehash)
-                self.stop_reading()
+                freed_memory.give_back()
                 if self._options.skip_if_unchanged and self._is_unchanged(roots):
                     return self._result(None, scanner, roots, self._counters(scanner, 0, 0), 0)
                 snapshot = self._commit(run, scanner, roots)
@@ -184,15 +185,17 @@ class _Task:
             rehash=rehash,
             turn=run.turn,
             racy_from_ns=now_ns - RACY_NS,
+            is_large=self._parent is not None and self._parent.record.counters.files >= SECOND_SCAN_FILES,
         )
         self._memory = self._watch(run, now_ns)
+        copies = SqliteCopies(self._repository.path, databases=self._profile.databases)
         scanner = Scanner(
             Forgetful(run) if self._left_out is not None else run,
             options,
-            SqliteCopies(self._repository.path, databases=self._profile.databases),
+            copies,
             self._monitor,
             watcher=self._memory.facts if self._memory is not None else None,
-            start_ahead=None if self._reads_alone(run) else self._start_reading,
+            start_second=self._second(run, options, copies),
         )
         if self._stream is None:
             return scanner, scan_roots(scanner, self._paths, self._options.as_path)
@@ -205,24 +208,30 @@ class _Task:
         self._streamed = store_stdin(scanner, self._stream, self._options.stdin_name, earlier, self._time_ns)
         return scanner, self._streamed
 
-    def _reads_alone(self, run: Run | Rehearsal) -> bool:
-        """Whether nobody else reads: there is one processor or thread, or what files say is to be told at once."""
+    def _works_alone(self) -> bool:
+        """Whether all is done in one process: there is one processor or thread, or what files say is told at once."""
         threads = self._options.threads or os.cpu_count() or 1
-        return threads < 2 or isinstance(run, Rehearsal) or self._options.scan_secrets
+        return threads < 2 or self._options.scan_secrets
 
-    def _start_reading(self) -> ReadAhead:
-        if self._ahead is None:
-            from icc_store.operations.memory.reading import read_ahead  # 15 ms: only where a great many files are new
+    def _second(self, run: Run | Rehearsal, options: ScanOptions, copies: SqliteCopies) -> StartSecond | None:
+        """What starts a second scan beside the one of this run; None where there is to be none."""
+        if isinstance(run, Rehearsal) or self._works_alone():
+            return None
+        make_watcher = self._memory.second_watcher if self._memory is not None else lambda _run: None
 
-            self._ahead = read_ahead(self._profile)
-        return self._ahead
+        def start(fd: int, stored: bytes) -> ForkedScan:
+            from icc_store.operations.second_scan import second_scan  # only where there is much to do
 
-    def stop_reading(self) -> None:
-        """End the process that reads ahead, if there is one; much was new then, and what that took is free again."""
-        if self._ahead is not None:
-            self._ahead.close()
-            self._ahead = None
-            freed_memory.give_back()
+            root, level = (fd, stored), self._options.level
+            return second_scan(self._repository, run, root, options, copies, level=level, make_watcher=make_watcher)
+
+        return start
+
+    def _beside(self, run: Run, work: Callable[[], T]) -> AbstractContextManager[Callable[[], T]]:
+        from icc_store.operations.beside import beside  # only where there is much to do
+
+        run.writer.rest()
+        return beside(self._repository, work)
 
     def _watch(self, run: Run | Rehearsal, now_ns: int) -> MemoryRun | None:
         """Who looks at the files of a memory while they are scanned; nobody in a rehearsal."""
@@ -242,7 +251,9 @@ class _Task:
         )
 
     def _conclude(self, run: Run, memory: MemoryRun, scanner: Scanner, roots: Roots) -> Notes:
-        notes = memory.conclude(run, roots.tree, self._parent, scanner.problems.keys())
+        many = scanner.counters.files >= SECOND_SCAN_FILES and not self._works_alone()
+        share = partial(self._beside, run) if many else None
+        notes = memory.conclude(run, roots.tree, self._parent, scanner.problems.keys(), share=share)
         if self._left_out is None:
             memory.facts.keep()
         if self._options.incremental and self._parent is not None:

@@ -32,6 +32,7 @@ _HEAD = bytes((0x93, RULES))
 """How the packed list begins: an array of three, and the rules."""
 
 _KEY_ID_SIZE = 16
+_TYPE, _FILE = 0o170000, stat.S_IFREG
 _DIGEST_SIZE = 32
 
 Fact = tuple[bytes, Any]
@@ -70,7 +71,7 @@ class KnownFacts:
     def facts_of(self, tree: ObjectId, wires: list[Wire]) -> list[Fact] | None:
         """The facts of the regular files among a part's entries, in their order; None when they are not known."""
         row = self._row(tree)
-        return None if row is None else _parse(row, sum(1 for _ in _files(wires)))
+        return None if row is None else _parse(row, len([True for wire in wires if wire[MODE] & _TYPE == _FILE]))
 
     def _row(self, tree: ObjectId) -> bytes | None:
         row = self._rows.seen(_key(tree))
@@ -114,9 +115,6 @@ class ScannedFacts(KnownFacts):
             look = self._look = make_look(self._make_check())
         self._fresh[name] = look(join(self._directory or b"", name), data)
 
-    def told(self, name: bytes, found: Any) -> None:
-        self._fresh[name] = tuple(found)
-
     def stream(self, name: bytes) -> Feed:
         from hashlib import sha256  # as below
 
@@ -138,6 +136,16 @@ class ScannedFacts(KnownFacts):
             if note is not None:
                 notes[position] = note
         self._made[tree] = tree + pack([RULES, bytes(digests), notes])
+
+    def hand_over(self) -> Any:
+        learned = self._made, self._replaced
+        self._made, self._replaced = {}, set()
+        return learned
+
+    def take_over(self, learned: Any) -> None:
+        made, replaced = learned
+        self._made.update(made)
+        self._replaced.update(replaced)
 
     def keep(self) -> None:
         """Leave the facts for the next run, in place of those of the parts that changed."""

@@ -1,0 +1,96 @@
+"""The second scan of a large tree (fs/backward_scan.py), in a process of its own.
+
+Python runs one thread at a time, and looking at a file, reading it and storing it is half Python. So where there is
+much to do, a child scans the same tree from its end, and the two meet. It reads the repository, and writes nothing:
+what is to be stored goes through a pipe to the scan that counts. A child that dies leaves the rest to that one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from icc_store.errors import IccStoreError
+from icc_store.fs.backward_scan import BackwardScan, Listener
+from icc_store.fs.live_copies import SqliteCopies
+from icc_store.fs.meeting import Meeting, Side
+from icc_store.fs.scan_state import FoundPart, ScanOptions
+from icc_store.fs.scanner import Scanner
+from icc_store.fs.watcher import Watcher
+from icc_store.model.repository import Repository, Run
+from icc_store.model.side_run import SideRun
+from icc_store.operations.crew import Crew, Job, Tell
+
+MakeWatcher = Callable[[SideRun], Watcher | None]
+"""Makes who looks at the files, in the child."""
+
+
+class ForkedScan:
+    """The child, as the scan that counts sees it."""
+
+    def __init__(self, crew: Crew, heard: deque[Any], meeting: Meeting, run: Run) -> None:
+        """`heard` is what the child has said."""
+        self._crew: Crew | None = crew
+        self._meeting = meeting
+        self._run = run
+        self._heard = heard
+        self._found: dict[bytes, FoundPart | None] = {}
+
+    def begin(self, place: bytes) -> FoundPart | None:
+        """As SecondScan.begin. Raises CollectedMeanwhile."""
+        self._meeting.begin(Side.FORWARD, place)
+        self._take_in(wait=False)
+        while place not in self._found and self._crew is not None and self._meeting.at(Side.BACKWARD) == place:
+            self._take_in(wait=True)
+        return self._found.pop(place, None)
+
+    def listen(self) -> None:
+        """As SecondScan.listen. Raises CollectedMeanwhile."""
+        self._take_in(wait=False)
+
+    def close(self) -> None:
+        """End the child."""
+        if self._crew is not None:
+            self._crew.close()
+            self._crew = None
+
+    def _take_in(self, *, wait: bool) -> None:
+        try:
+            if self._crew is not None and not self._crew.listen(wait=wait):
+                self.close()
+        except (IccStoreError, OSError):  # whatever the child has met, the scan that counts will meet
+            self.close()
+        while self._heard:
+            first, second = self._heard.popleft()
+            if isinstance(first, bytes):
+                self._found[first] = second
+            else:
+                self._run.writer.take(first, second)
+
+
+def second_scan(
+    repository: Repository,
+    run: Run,
+    root: tuple[int, bytes],
+    options: ScanOptions,
+    copies: SqliteCopies,
+    *,
+    level: int,
+    make_watcher: MakeWatcher,
+) -> ForkedScan:
+    """Begin a second scan of a root: an open directory and its stored path."""
+    run.writer.rest()  # a child would have only one of the threads, and what the others held
+    meeting = Meeting()
+
+    def work(_jobs: Iterator[Job], tell: Tell) -> None:
+        repository.open_for_reading()
+        side = SideRun(repository, level, lambda frames, places: tell((frames, places)))
+        listener = Listener()
+        scanner = Scanner(side, options, copies, listener, watcher=make_watcher(side))
+        BackwardScan(scanner, side, listener, meeting, lambda place, found: tell((place, found))).scan(*root)
+
+    heard: deque[Any] = deque()
+    with repository.closed():
+        crew = Crew(1, work, heard.append)
+    return ForkedScan(crew, heard, meeting, run)
