@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Protocol
+
+from icc_store.quick_dataclass import dataclass
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS

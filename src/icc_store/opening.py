@@ -6,7 +6,6 @@ import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ from icc_store.model.header import (
 from icc_store.model.parity import PARITY_NAME, is_behind, make_parity, parity_folder, remove_parity, second_copies
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.head import fsync_path, read_head
 from icc_store.store.lmdb_store import COMPACT_NAME, DATA_NAME, HEAD_NAME, WRITERS_NAME, LmdbStore
 from icc_store.store.locks import FileLock

@@ -13,6 +13,23 @@ from icc_store.cli.settings import global_options
 from icc_store.errors import UsageError
 
 
+def _help(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        click.echo(context.get_help(), color=context.color)
+        context.exit()
+
+
+HELP_OPTION = click.Option(
+    ["-h", "--help"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_help,
+    help="Show this message and exit.",
+)
+"""What asks for help. The one that click makes looks for a translation of that sentence at every start: 1 ms."""
+
+
 class Command(click.Command):
     """A command that also takes the global options and shows examples.
 
@@ -34,6 +51,9 @@ class Command(click.Command):
             if typed and name not in self._may_be_empty:
                 refuse_empty(parameter, ctx.params.get(name))
         return super().invoke(ctx)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return HELP_OPTION
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         return [*super().get_params(ctx), *global_options(hidden=True)]

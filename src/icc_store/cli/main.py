@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 import click
 
-from icc_store.cli.command import write_examples
+from icc_store.cli.command import HELP_OPTION, write_examples
 from icc_store.cli.context import Context
 from icc_store.cli.failures import exit_codes, report, stop_listening
 from icc_store.cli.settings import global_options
@@ -102,6 +102,9 @@ Without --repo, the repository is the one that ICC_STORE_REPO or config.toml nam
 
 class Group(click.Group):
     """Finds commands by name and imports the one that is run."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return HELP_OPTION
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(HELP_LINES)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from icc_store.cli.text_width import display_width, shorten, shorten_start
+from icc_store.quick_dataclass import dataclass
 
 _GAP = "  "
 _LEAST = 8

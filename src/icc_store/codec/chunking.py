@@ -7,10 +7,10 @@ Only the compiled chunker is accepted: the pure-Python one cuts in the same plac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 from icc_store.limits import GIB, KIB
+from icc_store.quick_dataclass import dataclass
 
 
 class Stream(Protocol):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.config.file import Config
 from icc_store.config.places import data_directory, memory_directory
 from icc_store.errors import UsageError
+from icc_store.quick_dataclass import dataclass
 
 REPOSITORY_VARIABLE = "ICC_STORE_REPO"
 

@@ -7,12 +7,12 @@ has for them, so that a line can be moved from one to the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from icc_store.config.places import config_path, expand, home_directory
 from icc_store.errors import ConfigError
+from icc_store.quick_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from icc_store.entities.settings import Value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.config.file import Config
@@ -16,6 +15,7 @@ from icc_store.config.settings import SettingProblem, Settings, memory_among, se
 from icc_store.errors import ConfigError
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.operations.retention import RetentionPolicy, default_policy
+from icc_store.quick_dataclass import dataclass
 
 _KEYS = ("", "backup_retention_days", "max_backups_kept", "automatic_cleanup")
 

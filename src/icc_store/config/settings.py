@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from icc_store.entities.settings import KEYS, MemorySettings, Value, parse_text,
 from icc_store.errors import ConfigError
 from icc_store.limits import DEFAULT_LEVEL, MAX_SETTINGS_FILE, MAX_SETTINGS_FILES, MIB, NO_COMPRESSION
 from icc_store.operations.memory.places import has_memory_layout
+from icc_store.quick_dataclass import dataclass, field
 
 DEFAULT = "default"
 _MAIN_FILE = "settings.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from icc_store.limits import MAX_FINDINGS_OF_A_FILE
+from icc_store.quick_dataclass import dataclass
 
 _NAME = re.compile(r"[\w.:/@#+-]+")
 _SHOWN_NAME = 80
@@ -20,7 +20,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finding:
     """Something wrong. `path` is a stored path, empty for the whole memory; `field` is empty for the whole file."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from icc_store.entities.json_text import JsonText, Members, NotJson, ids_in_rows, parse_json, parse_members
 from icc_store.entities.layout import place_of
+from icc_store.quick_dataclass import dataclass
 
 _LEVELS = 2
 _OBJECT, _LIST = b"{["
@@ -36,7 +36,7 @@ def _outline(text: JsonText, levels: int) -> Any:
     return parse_json(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IndexSummary:
     """What an index says of the memory as a whole."""
 

@@ -9,9 +9,10 @@ Memories kept as Markdown have records too; which files those are, a profile say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from icc_store.quick_dataclass import dataclass
 
 ENTITY_TYPES = ("Learning", "Pattern", "Project", "Knowledge")
 TOLERATED_TYPES = ("TaskLearning",)
@@ -36,7 +37,7 @@ class Area(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """What stands at a stored path. `type` is the entity type by its folder, empty outside of `entities`."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from icc_store.entities.layout import USUAL_PLACE, Area, place_of
+from icc_store.quick_dataclass import dataclass
 
 
 class RecordFormat(StrEnum):

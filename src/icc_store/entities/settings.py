@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json  # not `json_text`: the repository's header has it loaded by then, and msgspec would take 25 ms
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from icc_store.limits import MAX_BACKUPS, MAX_DAYS, MAX_MEGABYTES, MAX_THREADS
+from icc_store.quick_dataclass import dataclass
 
 Value = bool | int | float | str
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from icc_store.codec.hashing import checksum
 from icc_store.errors import BlockDamaged, NotARepository, UnsupportedFormat
 from icc_store.limits import MAX_HEADER_FILE
 from icc_store.objects.index import INDEX_VERSION
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.plain_files import read_plain
 
 HEADER_NAME = "repository.json"

@@ -6,9 +6,9 @@ It is a note and nothing more. Without it, everything is written anew once.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from icc_store.codec.serial import pack, unpack
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.protocol import ReadTransaction, Table, WriteTransaction
 
 _KEY = b"optimized"

@@ -7,7 +7,6 @@ annotations, each a small record of its own; the newest word on a subject counts
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, ObjectId
 from icc_store.model.entry import with_storable_time
+from icc_store.quick_dataclass import dataclass, field
 
 
 class SnapshotClass(StrEnum):

@@ -11,7 +11,6 @@ by a node that lists them, recursively. On the wire (docs/format.md, *Trees*):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol
 from zlib import crc32
@@ -21,6 +20,7 @@ from icc_store.errors import BlockDamaged
 from icc_store.ids import ID_SIZE, Kind, ObjectId
 from icc_store.limits import MAX_PART_SIZE, MAX_TREE_LEVELS, TREE_FANOUT_MAX, TREE_FANOUT_MEAN, TREE_FANOUT_MIN
 from icc_store.model.entry import NAME, Entry, Wire, check_wire, entry_from_wire, with_storable_time
+from icc_store.quick_dataclass import dataclass, field
 
 _ENTRIES, _USERS, _GROUPS, _PARTS = 1, 2, 3, 4
 _MIX = 0x9E3779B1

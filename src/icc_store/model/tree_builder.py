@@ -56,6 +56,8 @@ class Placed:
 
 @dataclass(slots=True)
 class _Directory:
+    """One that has been entered."""
+
     own: bytes
     """Its entry, packed, without the subtree."""
     made_up: bool

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from icc_store.errors import DamageError
 from icc_store.ids import ObjectId
+from icc_store.quick_dataclass import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ Small rows of META. Whoever does not know them leaves them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.codec.hashing import fingerprint
 from icc_store.codec.serial import pack, unpack
 from icc_store.model.numbers import number_at
 from icc_store.model.repository import Repository
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.protocol import Table
 
 _TRIED = b"tried "

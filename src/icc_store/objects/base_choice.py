@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from icc_store.errors import DamageError
 from icc_store.ids import KEY_SIZE, ObjectId
 from icc_store.limits import DELTA_COST_FACTOR, DELTA_COST_FLOOR, KIB, MAX_BASES, MAX_DELTA_DEPTH
 from icc_store.objects.reader import ObjectReader
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from icc_store.codec.serial import pack, unpack
 from icc_store.errors import BlockDamaged, UnsupportedFormat
 from icc_store.ids import ID_SIZE, KEY_SIZE, Kind, ObjectId
 from icc_store.limits import MAX_FRAME_SIZE, MAX_OBJECT_SIZE, MAX_OBJECTS_PER_BLOCK
+from icc_store.quick_dataclass import dataclass
 
 MAGIC = b"ICCB"
 VERSION = 1
@@ -68,7 +68,7 @@ class Frame(NamedTuple):
         return sum(self.lengths)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """A parsed block. Positions count objects through all its frames."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from icc_store.codec.compression import compress, decompress
@@ -28,6 +27,7 @@ from icc_store.limits import (
     SMALL_BLOCK_TARGET,
 )
 from icc_store.objects.block import HEADER_SIZE, RAW, ZSTD, ZSTD_IDS, Frame, directory_size
+from icc_store.quick_dataclass import dataclass
 
 _LARGE_DELTA = 256 * KIB
 _RAW_WORTH = 0.98
@@ -41,7 +41,7 @@ class _NotUndone(Exception):
     """A compressed frame does not decode to what went in. Never seen outside."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """Objects of one kind that become one frame, with the bases they are written against, if any."""
 

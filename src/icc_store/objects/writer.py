@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,7 @@ from icc_store.objects.block import RAW, Frame, encode_block
 from icc_store.objects.encoder import Encoder, Group, pack_blocks
 from icc_store.objects.index import pack_row
 from icc_store.objects.reader import ObjectReader
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.protocol import Store, WriteTransaction
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.forget import forget
 from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source
+from icc_store.quick_dataclass import dataclass, field
 
 _BATCH = 500
 """Snapshots forgotten in one commit."""

@@ -7,12 +7,12 @@ Until then `undelete` brings it back whole. A purged one has no such time: the n
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from icc_store.errors import BusyError, IccStoreError, SnapshotNotFound
 from icc_store.ids import ObjectId
 from icc_store.model.record import PURGE, Snapshot, SnapshotClass, Subject
 from icc_store.model.repository import Repository
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

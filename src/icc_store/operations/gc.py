@@ -6,7 +6,6 @@ Plan first: `plan_gc` decides and counts without changing anything; `collect` do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from icc_store.clock import SYSTEM_CLOCK, Clock
@@ -22,6 +21,7 @@ from icc_store.operations.gc_mark import Marks
 from icc_store.operations.gc_renew import RenewalResult, renew_if_it_pays
 from icc_store.operations.gc_sweep import Sweep, SweepCounters
 from icc_store.operations.retention import Decision, RetentionPolicy, decide_by_source, default_policy
+from icc_store.quick_dataclass import dataclass, field
 
 UNDELETE_HOURS = 24
 _HOUR_NS = 3_600_000_000_000

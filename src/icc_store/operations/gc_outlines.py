@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from icc_store.errors import BlockDamaged
 from icc_store.objects.block import Block
 from icc_store.objects.index import block_of_row, position_of_row, rows_by_key
 from icc_store.objects.reader import ObjectReader
+from icc_store.quick_dataclass import dataclass
 
 Need = tuple[bytes, int]
 """The key of a base, and the depth of the frame that is written against it."""
@@ -22,7 +22,7 @@ Place = tuple[int, int]
 """A block's number, and the position in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outline:
     """How many objects a block holds and, where it holds deltas, where its frames begin and how deep they are."""
 

@@ -7,8 +7,6 @@ everything. (operations/gc_switch.py)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from icc_store.clock import Clock
 from icc_store.errors import DamageError, DiskFull
 from icc_store.ids import Kind
@@ -20,6 +18,7 @@ from icc_store.operations.gc_gather import Gathering
 from icc_store.operations.gc_mark import Marks
 from icc_store.operations.gc_switch import replace_copies
 from icc_store.operations.gc_waste import Waste, find_waste, nearest_ancestor
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 
 from icc_store.errors import DamageError
 from icc_store.ids import KEY_SIZE, RECORD_KINDS, Kind, ObjectId
@@ -30,6 +29,7 @@ from icc_store.objects.index import as_base_row, is_base_row, pack_row, position
 from icc_store.operations.gc_damage import UnreadableBlocks
 from icc_store.operations.gc_mark import Marks, frame_bits
 from icc_store.operations.gc_rewrite import bytes_alive, reencoded
+from icc_store.quick_dataclass import dataclass, field
 
 _REWRITE_BELOW = 0.5
 """A block is rewritten when less than this share of its stored bytes is needed."""

@@ -8,7 +8,6 @@ nothing needs them. So an object is never without a copy, and no delta without i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 
 from icc_store.ids import KEY_SIZE, ObjectId
@@ -17,6 +16,7 @@ from icc_store.model.repository import Repository
 from icc_store.objects.bases import Bases
 from icc_store.objects.index import Location, as_base_row, is_base_row, pack_row, unpack_row
 from icc_store.operations.optimize_encode import NewBlock
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

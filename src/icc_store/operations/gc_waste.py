@@ -14,7 +14,6 @@ What `optimize` made is left to `optimize`: it would be larger afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from icc_store.ids import RECORD_KINDS
 from icc_store.model.optimized import read_optimized
@@ -23,6 +22,7 @@ from icc_store.objects.block import HEADER_SIZE, Block, Frame, directory_size
 from icc_store.operations.gc_mark import Marks, frame_bits, needed_bases
 from icc_store.operations.gc_outlines import Place
 from icc_store.operations.gc_rewrite import share_alive
+from icc_store.quick_dataclass import dataclass, field
 
 _PAYS = 0.1
 """Waste is left alone below this share of all content."""

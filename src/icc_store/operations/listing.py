@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ with nothing in them but that. Such a directory says nothing about what else is 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from icc_store.model.paths import join, normalise, parts
 from icc_store.model.record import SnapshotClass, SnapshotRecord
 from icc_store.model.tree import Objects, tree_entries
 from icc_store.model.walk import lookup
+from icc_store.quick_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ from icc_store.operations.restore_plan import (
     Times,
 )
 from icc_store.operations.restore_planner import plan_restore
+from icc_store.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from icc_store.operations.restore_crew import RestoreCrew

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 from icc_store.clock import DAY_NS, HOUR_NS, SECOND_NS
 from icc_store.errors import UsageError
 from icc_store.model.record import Snapshot, SnapshotClass
+from icc_store.quick_dataclass import dataclass
 
 WEEK_NS = 7 * DAY_NS
 YEAR_NS = 365 * DAY_NS

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from icc_store.limits import DEFAULT_LEVEL
 from icc_store.model.record import Counters, Snapshot, SnapshotClass
+from icc_store.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from icc_store.clock import Clock

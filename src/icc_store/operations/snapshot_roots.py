@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +19,7 @@ from icc_store.ids import ObjectId
 from icc_store.model.entry import SIZE, SUBTREE, Entry, Wire, in_order
 from icc_store.model.paths import parts
 from icc_store.model.tree import cut_points, join_parts, pack_part, store_part
+from icc_store.quick_dataclass import dataclass, field
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _WAY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC

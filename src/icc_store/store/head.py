@@ -10,11 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.errors import BlockDamaged
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.plain_files import read_plain
 
 _MAGIC = b"ICCHEAD1"

@@ -14,12 +14,13 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from icc_store.codec.hashing import CHECKSUM_SIZE, checksum
 from icc_store.errors import OF_THIS_PROCESS
 from icc_store.limits import MAX_SEARCHED_TIMES
+from icc_store.quick_dataclass import dataclass
 from icc_store.store.head import fsync_path
 from icc_store.store.locks import FileLock
 from icc_store.store.plain_files import mapped
@@ -223,7 +224,7 @@ class NewestBlocks:
         os.fdatasync(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Place:
     offset: int
     size: int

@@ -10,7 +10,6 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from icc_store.entities.layout import INDEX_NAME, Area, is_leftover, place_of, places_in
@@ -19,6 +18,7 @@ from icc_store.ids import ObjectId
 from icc_store.model.paths import join
 from icc_store.model.tree import Objects
 from icc_store.operations.memory.path_order import files_by_path
+from icc_store.quick_dataclass import dataclass
 
 _ENTITIES = b"entities"
 
