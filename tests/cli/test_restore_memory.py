@@ -51,7 +51,7 @@ def test_restore_and_roll_back(program: Program, top: Path) -> None:
     done = program.good("restore", "latest", "--yes")
     assert without_backups(top) == whole
     assert "entities: 3 Learning, 1 Pattern, 1 Project" in done.out
-    assert "their integrity hash is that of the snapshot" in done.out
+    assert "together they have the integrity hash of the snapshot" in done.out
     assert "`icc-store rollback` brings it back" in done.out
     preview = program.good("rollback", "--dry-run").out
     assert f"remove        15 B  {ALPHA}" not in preview
@@ -177,7 +177,7 @@ def swell(program: Program, top: Path) -> Facts:
     return without_backups(top)
 
 
-@pytest.mark.parametrize(("number", "phase"), [(signal.SIGTERM, "restore"), (signal.SIGINT, "compare")])
+@pytest.mark.parametrize(("number", "phase"), [(signal.SIGTERM, "restore"), (signal.SIGINT, "sync")])
 def test_ended_in_the_middle(program: Program, top: Path, number: signal.Signals, phase: str) -> None:
     """A polite request to end undoes what was done: the memory is byte for byte what it was, and that is said."""
     before = swell(program, top)

@@ -98,13 +98,15 @@ def snapshot(repository: Repository) -> Snapshot:
 
 
 def test_all_comes_back(repository: Repository, snapshot: Snapshot, source: Path, tmp_path: Path) -> None:
-    """Contents, metadata of files and directories, hard links over all processes; everything is counted once."""
+    """Contents, metadata, hard links over all processes; everything is counted, and read back, once."""
     counter = Counter()
     before = children()
     with within(60):
-        result = restore(repository, snapshot, options=RestoreOptions(tmp_path / "back"), monitor=counter)
+        options = RestoreOptions(tmp_path / "back", read_back=True)
+        result = restore(repository, snapshot, options=options, monitor=counter)
     assert_same(source, tmp_path / "back")
     assert result.failures == ()
+    assert result.checked == sum(path.is_symlink() or not path.is_dir() for path in source.rglob("*"))
     names = sum(len(folders) + len(files) for _, folders, files in os.walk(source))
     assert result.counts[Action.MAKE] + result.counts[Action.LINK] == names
     links = [tmp_path / "back" / "part 1" / "part 1" / "file 5", tmp_path / "back" / "zz links" / "another name"]

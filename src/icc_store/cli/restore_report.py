@@ -36,7 +36,7 @@ DOCUMENT = {
     "removed": "names removed; in a plan, files removed",
     "failures": "path, message and damage (whether the repository is damaged there) of what was not restored",
     "skipped": "files whose ownership, xattrs or modes could not be given: how many",
-    "checked": "files read back with --verify, else null",
+    "checked": "files and links read back: of a memory, and with --verify; else null",
     "duration_ns": "how long it took; null for a plan",
     "safety": "the id of the safety copy that was taken, or null",
     "memory": {
@@ -209,7 +209,7 @@ def _memory_lines(memory: MemoryRestoreResult) -> Iterator[str]:
     if kinds:
         yield f"  entities: {kinds}"
     if memory.digest is not None:
-        yield "  every file was read back, and their integrity hash is that of the snapshot"
+        yield "  together they have the integrity hash of the snapshot"
     if memory.moved:
         yield f"  {units.plural(len(memory.moved), 'entity', 'entities')} moved from another path"
     if memory.mapped:

@@ -50,6 +50,14 @@ class FileReader:
         require_regular(status, name)
         return data, status, attributes
 
+    def read_plain(self, dir_fd: int, name: bytes, size: int) -> bytes:
+        """What a file that should have `size` bytes has, one byte more at most. Raises OSError."""
+        fd = self._open(dir_fd, name)
+        try:
+            return os.pread(fd, size + 1, 0)  # as above
+        finally:
+            os.close(fd)
+
     def _open(self, dir_fd: int, name: bytes) -> int:
         try:
             return os.open(name, self._flags, dir_fd=dir_fd)

@@ -16,7 +16,7 @@ from icc_store.fs.metadata import device_numbers, read_link, xattrs
 from icc_store.fs.ownership import LocalOwners
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import HOLE, list_pieces
-from icc_store.model.entry import Entry
+from icc_store.model.entry import CHUNK, NAME, SIZE, Entry, Wire
 from icc_store.model.tree import Objects, Owners
 
 _READ_SIZE = 1 << 20
@@ -54,6 +54,18 @@ class LiveFiles:
             return entry.content_list is None or self._same_pieces(fd, entry)
         finally:
             os.close(fd)
+
+    def is_chunk(self, dir_fd: int, wire: Wire) -> bool:
+        """Whether an entry is of a regular file of one chunk, and the file of its name has exactly these contents.
+
+        For those of which there are many: what is none, or other, is looked at again by whoever can say why.
+        Raises OSError when the file cannot be read.
+        """
+        chunk, size = wire.get(CHUNK), wire.get(SIZE, 0)
+        if chunk is None:
+            return False
+        data = self._reader.read_plain(dir_fd, wire[NAME], size)
+        return len(data) == size and bool(chunk_id(data) == chunk)
 
     def _same_pieces(self, fd: int, entry: Entry) -> bool:
         offset = 0

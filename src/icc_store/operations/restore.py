@@ -77,7 +77,7 @@ class RestoreResult:
     failures: tuple[Failure, ...]
     skipped: Skipped
     checked: int | None
-    """Files that were read back, when that was asked for."""
+    """Files and links that were read back and are as they should be, when that was asked for."""
     duration_ns: int
 
     @property
@@ -117,7 +117,7 @@ def execute(
         run.all()
         skipped = Skipped(run.skipped.ownership, run.skipped.xattrs, run.skipped.modes)
     done = run.done
-    checked = None
+    checked = done.checked if plan.options.read_back else None
     if plan.options.verify:
         checked, wrong = check_restored(repository, plan, [failure.path for failure in done.failures], monitor=monitor)
         done.failures += wrong

@@ -109,6 +109,7 @@ def restore_crew(
             for action, count in said.counts.items():
                 files.done.counts[action] += count
             files.done.size += said.size
+            files.done.checked += said.checked
             for failure in said.failures:
                 files.note(failure)
         else:

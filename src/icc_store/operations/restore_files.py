@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from icc_store.errors import DamageError, DiskFull
@@ -18,6 +18,7 @@ from icc_store.model.paths import join, parts
 from icc_store.model.repository import Repository
 from icc_store.model.tree import Owners
 from icc_store.monitor import Monitor
+from icc_store.operations.restore_check import UNCHECKED, FileCheck
 from icc_store.operations.restore_plan import WRITES, Action, Failure, LinkLeaders, RestorePlan
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
@@ -38,6 +39,8 @@ class Done:
 
     counts: dict[Action, int] = field(default_factory=lambda: dict.fromkeys(Action, 0))
     size: int = 0
+    checked: int = 0
+    """Files and links that were read back and are as they should be."""
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -75,12 +78,13 @@ class FileRestorer:
         self._monitor = monitor
         self._time_ns = time_ns
         self._link = link
+        self._check = FileCheck(repository.objects) if plan.options.read_back else None
 
     def files(
         self,
         here: DirectoryWriter,
         path: bytes,
-        todo: Iterable[tuple[Wire, int]],
+        todo: Sequence[tuple[Wire, int]],
         owners: Owners,
         undone: Callable[[bytes, Action], None],
     ) -> None:
@@ -101,6 +105,22 @@ class FileRestorer:
             else:
                 undone(below, Action(action))
         self._monitor.advance(count, self.done.size - size, path)
+        if self._check is not None:
+            self._read_back(here, path, todo, self._check)
+
+    def _read_back(
+        self, here: DirectoryWriter, path: bytes, todo: Sequence[tuple[Wire, int]], check: FileCheck
+    ) -> None:
+        """Read what now stands in a directory and was asked for."""
+        known = {failure.path for failure in self.done.failures}
+        for wire, action in todo:
+            if action in UNCHECKED or (known and join(path, wire[NAME]) in known):
+                continue
+            wrong = check.wrong(here.fd, path, wire)
+            if wrong is None:
+                self.done.checked += 1
+            else:
+                self.note(wrong)
 
     def _file(self, here: DirectoryWriter, path: bytes, wire: Wire, owners: Owners, action: Action) -> None:
         try:

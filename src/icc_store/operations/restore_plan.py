@@ -42,7 +42,8 @@ class RestoreOptions:
 
     `target` None: to where the snapshot was taken of. `paths`: stored paths to restore, with all below; none: all.
     `compare`: contents count, also of files of the same size and time. `spare`: stored paths that `delete` leaves
-    alone, with all below. `verify` reads everything back. `numeric_ids`: owners by number, whatever their names.
+    alone, with all below. `read_back` reads each file once it is there, `verify` everything from the disk at the end.
+    `numeric_ids`: owners by number, whatever their names.
     """
 
     target: Path | None = None
@@ -52,6 +53,7 @@ class RestoreOptions:
     compare: bool = False
     spare: tuple[bytes, ...] = ()
     times: Times = Times.ORIGINAL
+    read_back: bool = False
     verify: bool = False
     numeric_ids: bool = False
 

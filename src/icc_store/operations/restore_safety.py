@@ -26,9 +26,11 @@ from icc_store.errors import (
 from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.identity import default_source
 from icc_store.fs.removal import remove
+from icc_store.model.entry import NAME
 from icc_store.model.paths import display, parts
 from icc_store.model.record import PURGE, Snapshot, SnapshotClass, Subject
 from icc_store.model.repository import Repository
+from icc_store.model.tree import tree_parts
 from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.resolve import SHORT_ID
 from icc_store.operations.restore import RestoreResult, execute
@@ -96,17 +98,21 @@ def all_or_nothing(
 ) -> Iterator[Snapshot | None]:
     """Copy the target, then let the body change it. Whatever the body raises, the former state is put back first.
 
-    Yields the copy, or None when there is nothing to lose: a body that `changes` nothing takes no other copy's place.
+    Yields the copy, or None when there is nothing to lose: then the target is emptied again. A body that `changes`
+    nothing takes no other copy's place.
     What is raised says what became of the target.
     """
-    if not changes or not holds_anything(plan.target):
+    if not changes:
         yield None
         return
-    copy = take_safety_copy(repository, plan, monitor=monitor, clock=clock)
+    copy = None
+    if holds_anything(plan.target):
+        copy = take_safety_copy(repository, plan, monitor=monitor, clock=clock)
+    before = _Before(repository, plan, copy, existed=plan.target.exists())
     try:
         yield copy
     except BaseException as error:  # Ctrl-C and a request to end too: nobody is left with half a memory
-        failed = _undo(repository, copy, plan, error, monitor=monitor, clock=clock)
+        failed = _undo(before, error, monitor=monitor, clock=clock)
         if failed is error:
             raise
         raise failed from error
@@ -184,26 +190,46 @@ def holds_anything(target: Path) -> bool:
         raise TargetError(f"{target} cannot be looked into: {error.strerror}; nothing was restored") from error
 
 
-def _undo(
-    repository: Repository,
-    copy: Snapshot,
-    plan: RestorePlan,
-    error: BaseException,
-    *,
-    monitor: Monitor,
-    clock: Clock,
-) -> BaseException:
-    """Put the former state back, and return the error that says so."""
-    short = copy.id.hex()[:SHORT_ID]
-    try:
+@dataclass(frozen=True)
+class _Before:
+    """What a target was before a restore: what its safety copy says, or empty, or not there."""
+
+    repository: Repository
+    plan: RestorePlan
+    copy: Snapshot | None
+    existed: bool
+
+    def bring_back(self, monitor: Monitor, clock: Clock) -> None:
+        """Make it that again. Raises TargetError, DiskFull, DamageError."""
+        target = self.plan.target
         monitor.phase("put back")
-        put_back(repository, copy, plan, monitor=monitor, clock=clock)
+        if self.copy is not None:
+            put_back(self.repository, self.copy, self.plan, monitor=monitor, clock=clock)
+        elif target.exists():
+            tree = tree_parts(self.repository.objects, self.plan.snapshot.record.root)
+            remove_paths(target, [wire[NAME] for _, part in tree for wire in part.entries])
+            if not self.existed and not holds_anything(target):
+                target.rmdir()
+
+
+def _undo(before: _Before, error: BaseException, *, monitor: Monitor, clock: Clock) -> BaseException:
+    """Bring the former state back, and return the error that says so."""
+    target, copy = before.plan.target, before.copy
+    short = copy.id.hex()[:SHORT_ID] if copy is not None else ""
+    try:
+        before.bring_back(monitor, clock)
     except BaseException as second:  # noqa: BLE001 - whatever it is, the user must know how things stand
+        if copy is None:
+            return TargetError(
+                f"{_said(error)}; then {target} could not be emptied again: {_said(second)}",
+                hint="it holds a part of the snapshot, which the next restore completes",
+            )
         return TargetError(
-            f"{_said(error)}; then what was in {plan.target} could not be put back: {_said(second)}",
+            f"{_said(error)}; then what was in {target} could not be put back: {_said(second)}",
             hint=f"`icc-store rollback` does that once the cause is gone; the safety copy is snapshot {short}",
         )
-    outcome = f"{_said(error)}; {plan.target} is again as it was before (safety copy {short})"
+    state = f"{target} is again as it was before (safety copy {short})" if short else "nothing was restored"
+    outcome = f"{_said(error)}; {state}"
     if isinstance(error, IccStoreError):
         error.message = outcome
         if isinstance(error, DiskFull):

@@ -15,6 +15,7 @@ import pytest
 from icc_store.clock import FixedClock
 from icc_store.entities.path_map import PathMap
 from icc_store.errors import DamageError, DiskFull, Interrupted, TargetError
+from icc_store.model.content import list_pieces
 from icc_store.model.record import SnapshotClass
 from icc_store.model.walk import lookup
 from icc_store.monitor import SILENT, Monitor
@@ -22,6 +23,8 @@ from icc_store.opening import create_repository, open_repository
 from icc_store.operations.memory.restore import MemoryRestoreOptions, plan_memory_restore, restore_memory
 from icc_store.operations.restore_plan import RestoreOptions
 from icc_store.operations.restore_safety import put_back, take_safety_copy
+from icc_store.operations.snapshot import take_snapshot
+from icc_store.operations.snapshot_options import SnapshotOptions
 from tests.fs.roles import IS_ROOT, NOBODY, as_ordinary_user
 from tests.support import damage
 from tests.support.compare import assert_same, facts
@@ -41,23 +44,28 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
 
 
 class Saboteur(Monitor):
-    """Does something when a phase begins, once."""
+    """Does something, once, when a phase begins, or when the files of a directory are written and not yet read back."""
 
-    def __init__(self, phase: str, action: Callable[[], object]) -> None:
+    def __init__(self, when: str, action: Callable[[], object]) -> None:
         self.phases: list[str] = []
-        self._phase = phase
+        self._when = when
         self._action = action
 
     def phase(self, name: str) -> None:
         self.phases.append(name)
-        if name == self._phase and self.phases.count(name) == 1:
+        if name == self._when and self.phases.count(name) == 1:
+            self._action()
+
+    def advance(self, files: int, size: int, path: bytes) -> None:
+        if path.decode() == self._when and self.phases[-1] == "restore" and files:
+            self._when = ""
             self._action()
 
 
-def sabotaged(memory: Memory, phase: str, action: Callable[[], object], **given: Any) -> Saboteur:
-    """Restore the memory, and do something when a phase begins."""
+def sabotaged(memory: Memory, when: str, action: Callable[[], object], **given: Any) -> Saboteur:
+    """Restore the memory, and do something at one moment of it."""
     plan = plan_memory_restore(memory.repository, memory.snapshot, options=MemoryRestoreOptions(**given))
-    saboteur = Saboteur(phase, action)
+    saboteur = Saboteur(when, action)
     restore_memory(memory.repository, plan, monitor=saboteur, clock=memory.repository.clock)
     return saboteur
 
@@ -125,7 +133,7 @@ def test_what_is_in_the_way_is_seen_beforehand(memory: Memory) -> None:
 
 # ---------------------------------------------------------------- in the middle
 
-PHASES = ("restore", "sync", "compare", "index", "validate")
+PHASES = ("restore", "sync", "index", "validate")
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -149,21 +157,91 @@ def test_those_were_all_steps(memory: Memory) -> None:
 
 @pytest.mark.parametrize("path", [ALPHA, BETA, "config/settings.json"])
 def test_a_difference_after_the_restore(memory: Memory, path: str) -> None:
-    """What was changed behind the restore's back is seen when it is read back, and everything is put back."""
+    """What was changed behind the restore's back, written or kept, is seen when it is read back; all is put back."""
     memory.spoil()
     before = without_backups(memory.top)
-    with pytest.raises(TargetError, match="integrity hash"):
-        sabotaged(memory, "compare", lambda: put(memory.top / path, b"somebody else's"))
+    with pytest.raises(TargetError, match=f"{path}: what was read back is not what the snapshot holds"):
+        sabotaged(memory, os.path.dirname(path), lambda: put(memory.top / path, b"somebody else's"))
     assert without_backups(memory.top) == before
 
 
 def test_a_file_that_vanished_after_the_restore(memory: Memory) -> None:
-    """A missing entity is counted by its type."""
+    """An entity that is no longer there when it is to be read back undoes the restore."""
     memory.spoil()
     before = without_backups(memory.top)
-    with pytest.raises(TargetError, match=r"cannot be read back.*2 of type Learning came back, and 3 went in"):
-        sabotaged(memory, "compare", (memory.top / ALPHA).unlink)
+    with pytest.raises(TargetError, match=r"cannot be read back: No such file"):
+        sabotaged(memory, os.path.dirname(ALPHA), (memory.top / ALPHA).unlink)
     assert without_backups(memory.top) == before
+
+
+# ---------------------------------------------------------------- where nothing was
+
+
+LARGE = "config/large"
+"""A file in several blocks."""
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Iterator[Memory]:
+    """A memory whose snapshot left facts of every file, so that none is read before it is restored."""
+    top = tmp_path / "known"
+    write(top, FILES | {LARGE: noise(1, 3_000_000)})
+    create_repository(top / STORE)
+    with open_repository(top / STORE, clock=FixedClock(NOW)) as repository:
+        options = SnapshotOptions(profile="icc")
+        taken = take_snapshot(repository, [top], options=options, clock=repository.clock).snapshot
+        assert taken is not None
+        yield Memory(top, repository, taken)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_damage_leaves_an_empty_place_as_it_was(known: Memory, tmp_path: Path, is_there: bool) -> None:
+    """The first to meet the damage is who writes the files; all of them go, the damaged one is named and remembered."""
+    objects, record = known.repository.objects, known.snapshot.record
+    pieces = list_pieces(objects, lookup(objects, record, LARGE.encode()).entry.content_list or record.root)
+    damage.damage_block(known.repository, damage.block_of(known.repository, next(iter(pieces)).id))
+    target = tmp_path / "new"
+    if is_there:
+        target.mkdir()
+    with pytest.raises(DamageError, match=r"config/large cannot be brought back; nothing was restored"):
+        known.restore(files=RestoreOptions(target))
+    assert target.exists() is is_there
+    assert not is_there or list(target.iterdir()) == []
+    assert known.repository.snapshot(known.snapshot.id).suspect
+
+
+@pytest.mark.parametrize("moment", ["restore", "sync", os.path.dirname(BETA)])
+def test_an_interruption_leaves_an_empty_place_as_it_was(known: Memory, tmp_path: Path, moment: str) -> None:
+    """Whoever is interrupted takes back what is there by then, and nothing else."""
+    target = tmp_path / "new"
+    plan = plan_memory_restore(
+        known.repository, known.snapshot, options=MemoryRestoreOptions(files=RestoreOptions(target))
+    )
+
+    def somebody_else_writes() -> None:
+        put(target / "notes", b"somebody else's")
+        interrupt()
+
+    with pytest.raises(Interrupted, match=r"interrupted by SIGTERM; nothing was restored$"):
+        restore_memory(known.repository, plan, monitor=Saboteur(moment, interrupt), clock=known.repository.clock)
+    assert not target.exists()
+    with pytest.raises(Interrupted):
+        restore_memory(
+            known.repository, plan, monitor=Saboteur(moment, somebody_else_writes), clock=known.repository.clock
+        )
+    assert on_disk(target) == {"notes": b"somebody else's"}
+
+
+def test_what_differs_leaves_an_empty_place_as_it_was(known: Memory, tmp_path: Path) -> None:
+    """A file that is not what was written to it is seen there too."""
+    target = tmp_path / "new"
+    plan = plan_memory_restore(
+        known.repository, known.snapshot, options=MemoryRestoreOptions(files=RestoreOptions(target))
+    )
+    saboteur = Saboteur(os.path.dirname(BETA), lambda: put(target / BETA, FILES[BETA].swapcase()))
+    with pytest.raises(TargetError, match=f"{BETA}: what was read back is not what the snapshot holds"):
+        restore_memory(known.repository, plan, monitor=saboteur, clock=known.repository.clock)
+    assert not target.exists()
 
 
 def test_names_that_cannot_be_rewritten(memory: Memory) -> None:
@@ -255,6 +333,17 @@ def test_a_full_disk(tmp_path: Path) -> None:
             subprocess.run(["mount", "-o", "remount,size=16m", small], check=True)
             memory.restore(files=RestoreOptions(small))
             assert_same(tmp_path / "source", small)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root may mount the small disk this needs")
+def test_a_full_disk_that_was_empty(known: Memory, tmp_path: Path) -> None:
+    """Nothing is left on a disk that was empty and is too small."""
+    write(known.top, {f"config/large {number}": noise(number, 300_000) for number in range(4)})
+    full = remember(known.repository, known.top)
+    with small_disk(tmp_path / "small", "1m") as small:
+        with pytest.raises(DiskFull, match=r"is full; nothing was restored .free some space and restore again.$"):
+            full.restore(files=RestoreOptions(small))
+        assert list(small.iterdir()) == []
 
 
 def test_room_is_made_before_the_former_state_comes_back(memory: Memory) -> None:

@@ -1,8 +1,8 @@
 """Restoring a memory: what a restore of files is, and what a memory needs around it.
 
-The snapshot is checked before anything is touched. What stands in the memory is copied (operations/restore_safety.py),
-and whatever goes wrong afterwards puts that copy back: a file that cannot be replaced, a full disk, an interruption, a
-difference between what was restored and what was backed up.
+Where there is something to lose, the snapshot is checked before anything is touched, and what stands in the memory is
+copied (operations/restore_safety.py). Whatever goes wrong afterwards brings the former state back: a file that cannot
+be replaced, a full disk, an interruption, a difference between what was restored and what was backed up.
 
 A complete restore makes the memory what the snapshot says: what the snapshot does not have goes, since an entity that
 was moved since would otherwise be there twice, but never the memory's own backups. Chosen entities, and paths, are
@@ -23,7 +23,7 @@ from icc_store.entities.findings import Finding
 from icc_store.entities.json_text import NotJson
 from icc_store.entities.layout import NEVER_IN_A_MEMORY, Area, place_of
 from icc_store.entities.path_map import NO_MAP, PathMap, TwoNamesBecomeOne, rewrite_paths
-from icc_store.errors import UsageError
+from icc_store.errors import DamageError, UsageError
 from icc_store.limits import MAX_RECORD_FILE
 from icc_store.model.record import Snapshot, SnapshotClass
 from icc_store.model.repository import Repository
@@ -31,23 +31,21 @@ from icc_store.monitor import SILENT, Monitor
 from icc_store.operations.memory.live import read_live, replace_live
 from icc_store.operations.memory.path_order import files_by_path
 from icc_store.operations.memory.places import has_memory_layout
-from icc_store.operations.memory.restore_check import (
-    Restored,
-    check_backup,
-    compare,
-    look_of_backup,
-    look_over,
-    read_back,
-)
+from icc_store.operations.memory.restore_check import check_backup, look_of_backup, look_over, some_of
 from icc_store.operations.memory.restore_choice import EVERYTHING, Choice, chosen_paths, lying_elsewhere
 from icc_store.operations.memory.survey import Survey
 from icc_store.operations.placement import placement_of
 from icc_store.operations.restore import RestoreResult, execute
-from icc_store.operations.restore_check import check_restored
 from icc_store.operations.restore_databases import refuse_if_in_use
 from icc_store.operations.restore_plan import RESTORE_ALL, Failure, Overwrite, RestoreOptions, RestorePlan
 from icc_store.operations.restore_planner import plan_restore
-from icc_store.operations.restore_safety import all_or_nothing, holds_anything, remove_paths, require_all
+from icc_store.operations.restore_safety import (
+    all_or_nothing,
+    holds_anything,
+    remove_paths,
+    require_all,
+    require_undamaged,
+)
 
 _NOTHING = Survey()
 
@@ -130,9 +128,8 @@ def plan_memory_restore(
     safely = is_safe_by_default(repository, snapshot, files.target) if options.safely is None else options.safely
     whole = not files.paths and snapshot.record.kind is not SnapshotClass.SELECTIVE
     delete = options.delete if options.delete is not None else safely and whole
-    files = replace(
-        files, delete=delete, compare=files.overwrite is Overwrite.CHANGED, spare=(*files.spare, *NEVER_IN_A_MEMORY)
-    )
+    changed = files.overwrite is Overwrite.CHANGED
+    files = replace(files, delete=delete, compare=changed, read_back=True, spare=(*files.spare, *NEVER_IN_A_MEMORY))
     plan = plan_restore(repository, snapshot, options=files, monitor=monitor)
     chosen = () if options.choice.is_everything else files.paths
     rebuild = options.rebuild_indexes
@@ -180,11 +177,17 @@ def restore_memory(
     if not plan.safely:
         return _Restore(repository, plan, _NOTHING, monitor, clock).run(None)
     require_all(plan.files.failures)
-    backup = check_backup(repository, plan.files.snapshot, monitor=monitor, clock=clock)
+    snapshot, empty = plan.files.snapshot, not holds_anything(plan.files.target)
+    backup = check_backup(repository, snapshot, read=not empty, monitor=monitor, clock=clock)
     changes = plan.files.totals.changes > 0 or bool(plan.elsewhere or plan.options.path_map.pairs)
     changes = changes or plan.rebuild_indexes
-    with all_or_nothing(repository, plan.files, changes=changes, monitor=monitor, clock=clock) as copy:
-        return _Restore(repository, plan, backup, monitor, clock).run(copy)
+    try:
+        with all_or_nothing(repository, plan.files, changes=changes, monitor=monitor, clock=clock) as copy:
+            return _Restore(repository, plan, backup, monitor, clock).run(copy)
+    except DamageError:
+        if empty:
+            require_undamaged(repository, snapshot, monitor=monitor, clock=clock)  # names the files, and remembers it
+        raise
 
 
 class _Restore:
@@ -207,19 +210,19 @@ class _Restore:
         result = execute(self._repository, plan.files, monitor=self._monitor, clock=self._clock)
         self._fail(result.failures)
         remove_paths(self._target, plan.elsewhere)
-        restored = self._compare(result)
+        whole = plan.safely and plan.is_complete
         mapped = self._map_paths()
         rebuilt = self._rebuild_indexes() if plan.rebuild_indexes else ()
         look = None
-        if restored.digest is not None and not mapped and not rebuilt:
-            look = look_of_backup(self._backup, self._target, restored)
+        if whole and not mapped and not rebuilt:
+            look = look_of_backup(self._backup, self._target)
         present, findings = look or look_over(self._target, monitor=self._monitor)
         return MemoryRestoreResult(
             files=result,
             failures=tuple(self._failures),
             safety=copy,
-            entities=dict(sorted(restored.entities.items())),
-            digest=restored.digest,
+            entities=some_of(self._backup.entities if whole else self._entities(result)),
+            digest=self._backup.digest if whole else None,
             moved=plan.elsewhere,
             mapped=mapped,
             rebuilt=rebuilt,
@@ -234,20 +237,10 @@ class _Restore:
             require_all(failures)
         self._failures += failures
 
-    def _compare(self, result: RestoreResult) -> Restored:
-        """Compare what stands on the disk with the snapshot."""
-        plan = self._plan
-        if plan.safely and plan.is_complete:
-            restored = read_back(self._repository, plan.files.snapshot, self._target, monitor=self._monitor)
-            self._fail(compare(self._backup, plan.files.snapshot, restored))
-            return restored
-        failed = [failure.path for failure in result.failures]
-        if result.checked is None:
-            _, wrong = check_restored(self._repository, plan.files, failed, monitor=self._monitor)
-            self._fail(wrong)
-        gone = frozenset(failed) | {failure.path for failure in self._failures}
-        kinds = Counter(place_of(path).type for path in self._restored(Area.ENTITY) if path not in gone)
-        return Restored(entities=kinds)
+    def _entities(self, result: RestoreResult) -> Counter[str]:
+        """Entities that were asked for and are there, by type."""
+        gone = frozenset(failure.path for failure in result.failures)
+        return Counter(place_of(path).type for path in self._restored(Area.ENTITY) if path not in gone)
 
     def _restored(self, area: Area) -> list[bytes]:
         """Stored paths that were asked for, of one sort."""

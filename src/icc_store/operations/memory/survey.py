@@ -33,6 +33,8 @@ _COMPARED = frozenset((Area.INDEX, Area.RELATIONSHIP))
 class Survey:
     """What a snapshot of a memory holds."""
 
+    files: int = 0
+    """Regular files."""
     entities: dict[str, int] = field(default_factory=dict)
     """Entities by the type that their folder stands for, broken ones included."""
     digest: bytes = b""
@@ -64,13 +66,16 @@ def survey(
     monitor.phase("check")
     look = _IccLook(objects, whole=whole) if profile.is_icc else _Look()
     listing = hashlib.sha256()
+    files = 0
     for batch in batches_by_path(objects, root, facts_of):
         facts, names = _facts(objects, batch, look.check), [wire[NAME] for wire in batch.wires]
         if sums:
             listing.update(sums_of_directory(batch.directory, names, [digest for digest, _ in facts]))
         look.at(batch, names, facts)
+        files += len(names)
         monitor.advance(len(names), 0, batch.directory)
     return Survey(
+        files=files,
         entities=look.entities,
         digest=listing.digest() if sums else b"",
         system_version=look.system_version(),
