@@ -58,8 +58,13 @@ class Forks:
 
 
 def wait_for_its_end(pid: int) -> None:
-    """So that the second scan has all of a tree, and the first one takes it over."""
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z":
+    """So that the second scan has all of a tree, and the first one takes it over.
+
+    Where its pipe is too small for that, which the system may decide, it waits for the first one.
+    """
+    for _ in range(2000):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z":
+            break
         time.sleep(0.005)
 
 

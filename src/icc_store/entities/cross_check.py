@@ -164,7 +164,7 @@ class CrossCheck:
                 named.update(targets if type(targets) is list else _targets(targets))
             except TypeError:  # objects, which hold an id
                 named.update(_targets(targets))
-        return named - self._homes.keys()
+        return named.difference(self._homes)  # which goes through the few; `-` would go through all entities
 
     def _check_index(self, path: bytes, read: Read, ids: dict[str, set[str]]) -> Iterator[Finding]:
         try:

@@ -134,7 +134,10 @@ class FoundPart:
     """Stands for these names."""
     tree: ObjectId
     objects: Sequence[tuple[Kind, bytes, Sequence[ObjectId]]]
-    """What else is new in it, trees among it: kind, bytes and bases, in the order in which it was made."""
+    """What else is new in it, trees among it: kind, bytes and bases, in the order in which it was made.
+
+    Empty once it is stored.
+    """
     rows: dict[bytes, bytes]
     """What is to be left for the next run (fs/seen.py)."""
     counted: ScanCounters

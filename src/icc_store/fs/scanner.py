@@ -169,8 +169,6 @@ class Scanner:
 
     def _adopt(self, directory: Directory, found: FoundPart) -> ObjectId:
         """Take over a part that the second scan has stored."""
-        for kind, data, bases in found.objects:
-            self._run.writer.add(kind, data, bases=bases)
         directory.rows.update(found.rows)
         if self.watcher is not None:
             self.watcher.take_over(found.facts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from icc_store.errors import IccStoreError
@@ -63,10 +64,14 @@ class ForkedScan:
             self.close()
         while self._heard:
             first, second = self._heard.popleft()
-            if isinstance(first, bytes):
-                self._found[first] = second
-            else:
+            if not isinstance(first, bytes):
                 self._run.writer.take(first, second)
+                continue
+            if second is not None:  # right behind the chunks that its tree names, and while the child still works
+                for kind, data, bases in second.objects:
+                    self._run.writer.add(kind, data, bases=bases)
+                second = replace(second, objects=())
+            self._found[first] = second
 
 
 def second_scan(
