@@ -7,9 +7,10 @@ import pytest
 from icc_store.codec.compression import compress
 from icc_store.codec.hashing import object_id
 from icc_store.ids import Kind
+from icc_store.objects.appending import BaseCollected
 from icc_store.objects.encoder import Encoder
 from icc_store.objects.relay_writer import RelayWriter
-from icc_store.objects.writer import BaseCollected, ObjectWriter
+from icc_store.objects.writer import ObjectWriter
 from tests.support.shelf import REPOSITORY, Shelf, noise, words
 
 TEXTS = [words(seed, 2000) for seed in range(400)]

@@ -18,8 +18,9 @@ from icc_store.limits import (
     MIB,
     PENDING_BYTES,
 )
+from icc_store.objects.appending import BaseCollected
 from icc_store.objects.index import pack_row
-from icc_store.objects.writer import BaseCollected, ObjectWriter
+from icc_store.objects.writer import ObjectWriter
 from icc_store.store.protocol import WriteTransaction
 from tests.support.shelf import Shelf, noise, words
 

@@ -12,7 +12,7 @@ from icc_store.ids import Kind
 from icc_store.limits import MIB
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
-from icc_store.objects.writer import BaseCollected
+from icc_store.objects.appending import BaseCollected
 from icc_store.opening import open_repository
 from icc_store.operations.optimize import OptimizeOptions, optimize
 from icc_store.operations.verify import verify

@@ -10,11 +10,12 @@ from icc_store.clock import FixedClock
 from icc_store.codec.hashing import object_id
 from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.appending import append_content
 from icc_store.objects.block import Block, Frame, decode_block, encode_block
 from icc_store.objects.encoder import Encoder, Group, encode_frame
 from icc_store.objects.index import unpack_row
 from icc_store.objects.reader import ObjectReader
-from icc_store.objects.writer import ObjectWriter, append_content
+from icc_store.objects.writer import ObjectWriter
 from icc_store.store.memory_store import MemoryStore
 from icc_store.store.protocol import Store
 

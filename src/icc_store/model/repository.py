@@ -33,11 +33,12 @@ from icc_store.model.record import (
 )
 from icc_store.model.unread import LostRecord, Unread
 from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.appending import CollectedMeanwhile
 from icc_store.objects.block import decode_block
 from icc_store.objects.encoder import Encoder
 from icc_store.objects.reader import ObjectReader
 from icc_store.objects.records import append_record, read_copy
-from icc_store.objects.writer import CollectedMeanwhile, ObjectWriter
+from icc_store.objects.writer import ObjectWriter
 from icc_store.store.protocol import Store, Table, WriteTransaction
 
 __all__ = ("EPOCH_KEY", "CollectedMeanwhile", "Rehearsal", "Repository", "Run", "counter_key", "next_number")

@@ -52,6 +52,9 @@ class RelayWriter(ObjectWriter):
         self.plain.append(PlainObject(kind, data, tuple(bases)))
         return object_id(kind, data) if identity is None else identity
 
+    def _commit_batch(self) -> None:
+        self.commit()
+
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Hand over all that waits."""
         self._seal_run()

@@ -5,20 +5,19 @@ An object that is already stored is not stored again. What is new waits in one o
 others in one queue per kind, because large frames of like bytes compress best. A full queue becomes a frame in the
 pool while the caller goes on reading and hashing.
 
-What a tree refers to is committed no later than the tree: a commit always takes everything that is waiting.
+What a tree refers to is committed no later than the tree: a commit takes all that waits, or content alone.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from icc_store.codec.compression import decompress
 from icc_store.codec.hashing import object_id
 from icc_store.errors import DamageError, IccStoreError
-from icc_store.ids import KEY_SIZE, Kind, ObjectId
+from icc_store.ids import Kind, ObjectId
 from icc_store.limits import (
     BATCH_BYTES,
     DELTA_GROUP_SIZE,
@@ -29,11 +28,10 @@ from icc_store.limits import (
     SOLID_FRAME_SIZE,
 )
 from icc_store.monitor import SILENT, Monitor
+from icc_store.objects.appending import BaseCollected, CollectedMeanwhile, append_content
 from icc_store.objects.base_choice import Base, BaseChoice
-from icc_store.objects.bases import Bases
 from icc_store.objects.block import RAW, Frame, encode_block
 from icc_store.objects.encoder import Encoder, Group, pack_blocks
-from icc_store.objects.index import pack_row
 from icc_store.objects.reader import ObjectReader
 from icc_store.quick_dataclass import dataclass
 from icc_store.store.protocol import Store, WriteTransaction
@@ -50,14 +48,6 @@ _SPOILED_TRIES = 2
 
 _HELD_BYTES = 4 * MIB
 """Trees and lists that wait for their place in a block, so that they can be compressed behind the ids there."""
-
-
-class CollectedMeanwhile(Exception):
-    """gc ran while a snapshot was taken; what the snapshot refers to must be looked at again. Never seen by users."""
-
-
-class BaseCollected(CollectedMeanwhile):
-    """gc took what waiting deltas were written against. All that waited is dropped: it must be added again."""
 
 
 class SpoiledInMemory(CollectedMeanwhile):
@@ -121,6 +111,7 @@ class ObjectWriter:
         self._in_jobs = 0
         self._frames: list[Frame | Group] = []
         self._held = 0
+        self._trees_wait = False
         self._frame_bytes = 0
         self.counters = WriterCounters()
         self.batch_bytes = BATCH_BYTES
@@ -160,8 +151,9 @@ class ObjectWriter:
             self._enqueue(kind, identity, data)
         else:
             self._extend_run(kind, identity, data, base)
+        self._trees_wait = self._trees_wait or kind == Kind.TREE
         if self._frame_bytes > self.batch_bytes:
-            self.commit()
+            self._commit_batch()
         return identity
 
     def take(self, frames: Sequence[Frame], places: Mapping[bytes, int]) -> None:
@@ -189,6 +181,26 @@ class ObjectWriter:
         self.close()
         self._pool = None
 
+    def _commit_batch(self) -> None:
+        """Commit in the midst of a run: all that waits, or in a large file the content that is ready.
+
+        Then the pool goes on meanwhile: a file of 2 GiB is committed three hundred times. Lists wait for their chunks,
+        and chunks for nobody. Where a tree waits, all goes together, since it is smaller behind the ids it refers to.
+        """
+        self._seal_run()  # gc may take what it is written against, if it waits for long
+        ready = [frame for frame in self._frames if isinstance(frame, Frame) and frame.kind == Kind.CHUNK]
+        if self._trees_wait or 2 * sum(len(frame.stored) for frame in ready) < self._frame_bytes:
+            self.commit()
+            return
+        self._write(ready, None)
+        gone = set(map(id, ready))
+        self._frames = [frame for frame in self._frames if id(frame) not in gone]
+        self._frame_bytes = sum(len(frame.stored) for frame in self._frames if isinstance(frame, Frame))
+        for frame in ready:
+            self._pending.difference_update(frame.ids)
+            for key in frame.bases:
+                self._places.pop(key, None)  # another delta against the same is then looked at more closely
+
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
 
@@ -199,11 +211,16 @@ class ObjectWriter:
             self._seal_queue(kind)
         while self._jobs:
             self._collect()
-        packed = pack_blocks(self._frames, encoder=self._encoder)
+        if self._write(self._frames, finish):
+            self._drop_waiting()  # only now: a commit that raised can be tried again
+
+    def _write(self, frames: Sequence[Frame | Group], finish: Callable[[WriteTransaction], None] | None) -> bool:
+        """Write these in one transaction. False when there was nothing to do."""
+        packed = pack_blocks(frames, encoder=self._encoder)
         self._tell_troubles()
         blocks = [(encode_block(self._repository, part), part) for part in packed]
         if not blocks and finish is None:
-            return
+            return False
         added = sum(len(data) for data, _ in blocks)
         if self.before_commit is not None and blocks:
             self.before_commit(added)
@@ -216,21 +233,21 @@ class ObjectWriter:
         except BaseException as error:  # whatever it is, nothing was added
             self.counters.stored_bytes -= added
             if isinstance(error, BaseCollected):
-                self._drop_waiting()
+                self._drop_everything()
             raise
-        self._drop_waiting()  # only now: a commit that raised can be tried again
         self._reader.renew()
         self.counters.blocks += len(blocks)
         self.counters.delta_objects += sum(len(frame.ids) for _, part in blocks for frame in part if frame.bases)
+        return True
 
     def _tell_troubles(self) -> None:
         """Say what was got round. What cannot be got round here, memory that changes by itself, ends this batch."""
         while self._encoder.warnings:
             self._monitor.note(self._encoder.warnings.popleft())
         if self._encoder.spoiled:
+            self._drop_everything()
             spoiled = set(self._encoder.spoiled)
             self._encoder.spoiled.clear()
-            self._drop_waiting()
             self._times_spoiled += 1
             what = f"{len(spoiled):,} objects changed in memory between being read and being stored"
             if self._times_spoiled >= _SPOILED_TRIES:
@@ -240,8 +257,18 @@ class ObjectWriter:
             self._monitor.warning(b"", f"{what}; everything is read again")
             raise SpoiledInMemory
 
+    def _drop_everything(self) -> None:
+        """Let go of what waits, and of what is gathered or in the pool."""
+        self._run = None
+        for kind in _SEAL_ORDER:
+            self._queues[kind], self._queued[kind] = ([], []), 0
+        while self._jobs:
+            self._collect()
+        self._drop_waiting()
+
     def _drop_waiting(self) -> None:
         self._frames, self._frame_bytes, self._held = [], 0, 0
+        self._trees_wait = False
         self._pending.clear()
         self._places.clear()
 
@@ -325,7 +352,7 @@ class ObjectWriter:
         try:
             prefix = b"".join(self._reader.base(key, frame.depth) for key in frame.bases)
         except DamageError as error:  # it was read a moment ago
-            self._drop_waiting()
+            self._drop_everything()
             raise BaseCollected from error
         plain = frame.stored if frame.codec == RAW else decompress(frame.stored, frame.plain_size, prefix)
         start = 0
@@ -336,28 +363,3 @@ class ObjectWriter:
     def _take(self, frame: Frame) -> None:
         self._frames.append(frame)
         self._frame_bytes += len(frame.stored)
-
-
-def append_content(
-    txn: WriteTransaction,
-    repository: bytes,
-    blocks: Sequence[tuple[bytes, Sequence[Frame]]],
-    places: Mapping[bytes, int] = MappingProxyType({}),
-) -> None:
-    """Append blocks and the index rows of all their objects. `places`: in which blocks their bases were read.
-
-    Raises BaseCollected when something they were written against is not indexed any more, or stands deeper now.
-    """
-    bases = Bases(txn, repository)
-    rows = []
-    for data, frames in blocks:
-        number = txn.append_block(data)
-        position = 0
-        for frame in frames:
-            for identity in frame.ids:
-                rows.append(pack_row(identity[:KEY_SIZE], number, position))
-                position += 1
-            if not all(bases.is_there(key, frame.depth, place=places.get(key)) for key in frame.bases):
-                raise BaseCollected
-    rows.sort()
-    txn.insert_rows(rows)
