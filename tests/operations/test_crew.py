@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from icc_store.errors import BusyError, DamageError, Interrupted, WorkerKilled
-from icc_store.operations.crew import MAX_JOB, Crew, Job, Tell, Work
+from icc_store.operations.crew import MAX_JOB, Crew, Job, Tell, Work, hire
 from tests.support.live import within
 
 
@@ -41,6 +42,22 @@ def test_every_job_is_done_once() -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_nobody_is_forked_beside_threads() -> None:
+    """A child would have the locks of threads that it has not; once they have ended, there is a crew."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        assert hire(1, squares, nothing) is None
+    finally:
+        end.set()
+        thread.join()
+    crew = hire(1, squares, nothing)
+    assert crew is not None
+    with crew:
+        assert crew.finish() != [os.getpid()]
 
 
 def test_more_is_told_than_pipes_hold() -> None:

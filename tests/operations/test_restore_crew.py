@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import signal
@@ -113,6 +114,22 @@ def test_all_comes_back(repository: Repository, snapshot: Snapshot, source: Path
     assert links[0].samefile(links[1])
     assert counter.size == result.size
     assert children() == before
+
+
+def test_one_process_does_it_where_no_other_can_be(
+    repository: Repository, snapshot: Snapshot, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on processes is no reason to restore nothing."""
+
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(os, "fork", refused)
+    descriptors = len(os.listdir("/proc/self/fd"))
+    result = restore(repository, snapshot, options=RestoreOptions(tmp_path / "back"))
+    assert result.failures == ()
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert_same(source, tmp_path / "back")
 
 
 def test_the_repository_can_be_used_afterwards(repository: Repository, snapshot: Snapshot, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import os
 import random
 import shutil
 import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,28 @@ def test_whatever_is_wrong_is_found(repository: Repository, harm: Callable[[Repo
     harm(repository)
     assert harm is _unlist_a_snapshot or found(repository) is None
     assert verify(repository).findings
+
+
+def test_one_process_does_it_where_no_other_can_be(repository: Repository) -> None:
+    """Beside other threads nobody is forked, and the verdict is the same."""
+    with _another_thread():
+        assert found(repository) is None
+        alone = verify(repository, clock=repository.clock)
+    together = verify(repository, clock=repository.clock)
+    assert (alone.findings, alone.blocks, alone.objects) == (together.findings, together.blocks, together.objects)
+    assert alone.findings == ()
+
+
+@contextmanager
+def _another_thread() -> Iterator[None]:
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_a_killed_child_is_told(repository: Repository) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from itertools import islice
 
 from icc_store.fs.excludes import Rule
@@ -24,8 +23,8 @@ from icc_store.monitor import Monitor
 _TYPE = 0o170000
 _REG, _SOCK = stat.S_IFREG, stat.S_IFSOCK
 
-StartSecond = Callable[[int, bytes], SecondScan]
-"""Starts a second scan of an open directory and its stored path."""
+StartSecond = Callable[[int, bytes], SecondScan | None]
+"""Starts a second scan of an open directory and its stored path, where that can be."""
 
 
 class LiveParts:
@@ -112,8 +111,7 @@ class LiveParts:
             return
         if self._options.is_large or self._run.seen(row_key(self._options.label, path, b"")) is None:
             self._may_start = False
-            with suppress(OSError):  # no more processes or descriptors are to be had: it is one that scans
-                self.second = self._start_second(*self._root)
+            self.second = self._start_second(*self._root)
 
     def _found(self, path: bytes, names: list[bytes], start: int) -> tuple[Part | None, int]:
         """The part that begins with the name number `start`, where the second scan has it, and where it ends."""

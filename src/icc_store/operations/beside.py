@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from icc_store.errors import WorkerKilled
 from icc_store.model.repository import Repository
-from icc_store.operations.crew import Crew, Job, Tell
+from icc_store.operations.crew import Job, Tell, hire
 
 T = TypeVar("T")
 
@@ -17,17 +17,15 @@ T = TypeVar("T")
 def beside(repository: Repository, work: Callable[[], T]) -> Iterator[Callable[[], T]]:
     """While the body runs, a child does the work, which may read the repository. Yields what waits for its result.
 
-    That raises what the work raised. Where there can be no child, or it is killed, the work is done then. The caller
-    has no threads.
+    That raises what the work raised. Where there can be no child, or it is killed, the work is done then.
     """
-    crew: Crew | None = None
 
     def in_child(_jobs: Iterator[Job], _tell: Tell) -> T:
         repository.open_for_reading()
         return work()
 
-    with repository.closed(), suppress(OSError):
-        crew = Crew(1, in_child, _nothing)
+    with repository.closed():
+        crew = hire(1, in_child, _nothing)
 
     def result() -> T:
         try:

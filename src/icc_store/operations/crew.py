@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import struct
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -216,6 +217,20 @@ class Crew:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(writing)
+
+
+def hire(size: int, work: Work, hear: Callable[[Any], None]) -> Crew | None:
+    """A crew, or None where there can be none, so that one process does all of it.
+
+    That is so where the system has no more processes or descriptors, and where threads run: a child would have their
+    locks and not them, and wait for ever for one that was held.
+    """
+    if threading.active_count() > 1:
+        return None
+    try:
+        return Crew(size, work, hear)
+    except OSError:
+        return None
 
 
 def _serve(work: Work, receiving: socket.socket, writing: int) -> NoReturn:

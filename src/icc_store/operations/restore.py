@@ -178,7 +178,7 @@ class _Run:
                 self._crew.finish()
                 self.skipped.add(self._crew.skipped)
 
-    def _make_crew(self) -> AbstractContextManager[RestoreCrew]:
+    def _make_crew(self) -> AbstractContextManager[RestoreCrew | None]:
         # Here, since few restores are so large.
         from icc_store.operations.restore_crew import Setting, restore_crew
 

@@ -23,7 +23,7 @@ from icc_store.model.entry import SUBTREE
 from icc_store.model.repository import Repository
 from icc_store.model.tree import tree_parts
 from icc_store.monitor import Monitor
-from icc_store.operations.crew import Crew, Job, Tell
+from icc_store.operations.crew import Crew, Job, Tell, hire
 from icc_store.operations.placement import Scope
 from icc_store.operations.relay import Relay
 from icc_store.operations.restore_files import Directory, Done, FileRestorer
@@ -97,8 +97,8 @@ class RestoreCrew:
 @contextmanager
 def restore_crew(
     repository: Repository, setting: Setting, files: FileRestorer, monitor: Monitor, clock: Clock
-) -> Iterator[RestoreCrew]:
-    """Children that restore into directories; `files` keeps account of what they do."""
+) -> Iterator[RestoreCrew | None]:
+    """Children that restore into directories, where there can be any; `files` keeps account of what they do."""
 
     def work(jobs: Iterator[Job], tell: Tell) -> Skipped:
         repository.open_for_reading()
@@ -117,7 +117,10 @@ def restore_crew(
             getattr(monitor, name)(*arguments)
 
     with repository.closed():
-        crew = Crew(_SIZE, work, hear)
+        crew = hire(_SIZE, work, hear)
+    if crew is None:
+        yield None
+        return
     with crew:
         tools = make_tools(setting.umask, numeric_ids=setting.plan.options.numeric_ids)
         found = RestoreCrew(crew, lambda directory, fd: _fill(repository, directory, fd, tools, files))

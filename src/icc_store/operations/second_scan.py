@@ -21,7 +21,7 @@ from icc_store.fs.scanner import Scanner
 from icc_store.fs.watcher import Watcher
 from icc_store.model.repository import Repository, Run
 from icc_store.model.side_run import SideRun
-from icc_store.operations.crew import Crew, Job, Tell
+from icc_store.operations.crew import Crew, Job, Tell, hire
 
 MakeWatcher = Callable[[SideRun], Watcher | None]
 """Makes who looks at the files, in the child."""
@@ -83,8 +83,8 @@ def second_scan(
     *,
     level: int,
     make_watcher: MakeWatcher,
-) -> ForkedScan:
-    """Begin a second scan of a root: an open directory and its stored path."""
+) -> ForkedScan | None:
+    """Begin a second scan of a root: an open directory and its stored path. None where there can be no child."""
     run.writer.rest()  # a child would have only one of the threads, and what the others held
     meeting = Meeting()
 
@@ -97,5 +97,5 @@ def second_scan(
 
     heard: deque[Any] = deque()
     with repository.closed():
-        crew = Crew(1, work, heard.append)
-    return ForkedScan(crew, heard, meeting, run)
+        crew = hire(1, work, heard.append)
+    return ForkedScan(crew, heard, meeting, run) if crew is not None else None

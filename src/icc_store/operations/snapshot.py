@@ -219,7 +219,7 @@ class _Task:
             return None
         make_watcher = self._memory.second_watcher if self._memory is not None else lambda _run: None
 
-        def start(fd: int, stored: bytes) -> ForkedScan:
+        def start(fd: int, stored: bytes) -> ForkedScan | None:
             from icc_store.operations.second_scan import second_scan  # only where there is much to do
 
             root, level = (fd, stored), self._options.level

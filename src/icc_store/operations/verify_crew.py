@@ -19,7 +19,7 @@ from icc_store.ids import ObjectId
 from icc_store.model.record import SnapshotRecord
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
-from icc_store.operations.crew import Crew, Job, Tell
+from icc_store.operations.crew import Crew, Job, Tell, hire
 from icc_store.operations.relay import Relay
 from icc_store.operations.verify_blocks import BlockCheck
 from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
@@ -83,7 +83,9 @@ def sums_if_sound(
         getattr(monitor, name)(*arguments)
 
     with repository.closed():
-        crew = Crew(_SIZE, work, hear)
+        crew = hire(_SIZE, work, hear)
+    if crew is None:
+        return None
     try:
         with crew:
             crew.give(_TREES)
