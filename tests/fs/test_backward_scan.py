@@ -13,8 +13,9 @@ from icc_store.fs.backward_scan import BackwardScan, Listener
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.meeting import Meeting, Side, place_of
-from icc_store.fs.scan_state import FoundPart, ScanOptions
+from icc_store.fs.scan_state import ScanOptions
 from icc_store.fs.scanner import Scanner
+from icc_store.fs.second_scan import FoundPart
 from icc_store.limits import DEFAULT_LEVEL
 from icc_store.model.repository import Repository
 from icc_store.model.side_run import SideRun

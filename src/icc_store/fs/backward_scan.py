@@ -19,9 +19,9 @@ from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.excludes import Rule
 from icc_store.fs.live_parts import names_in
 from icc_store.fs.meeting import Meeting, Side, place_of
-from icc_store.fs.scan_state import Directory, FoundPart, Part
+from icc_store.fs.scan_state import Directory, Part
 from icc_store.fs.scanner import Scanner
-from icc_store.fs.second_scan import digest_of
+from icc_store.fs.second_scan import FoundPart, digest_of
 from icc_store.ids import Kind, ObjectId
 from icc_store.model.paths import join
 from icc_store.model.tree import cut_points

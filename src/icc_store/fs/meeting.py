@@ -8,16 +8,13 @@ A place is the way down to a directory and a name in it, with NUL between, so th
 
 from __future__ import annotations
 
-import mmap
-from enum import IntEnum
-
 from icc_store.limits import KIB
 
 _SLOT = 8 * KIB
 _LENGTH_SIZE = 4
 
 
-class Side(IntEnum):
+class Side:
     """Which of the two scans."""
 
     FORWARD = 0
@@ -33,16 +30,18 @@ class Meeting:
     """The two places. Forked, it stays one."""
 
     def __init__(self) -> None:
-        self._shared = mmap.mmap(-1, len(Side) * _SLOT)
+        import mmap  # only where there are two: every snapshot loads this module
 
-    def begin(self, side: Side, place: bytes) -> None:
+        self._shared = mmap.mmap(-1, 2 * _SLOT)
+
+    def begin(self, side: int, place: bytes) -> None:
         """One of them begins here."""
         start = side * _SLOT
         length = min(len(place), _SLOT - _LENGTH_SIZE)
         self._shared[start + _LENGTH_SIZE : start + _LENGTH_SIZE + length] = place[:length]
         self._shared[start : start + _LENGTH_SIZE] = length.to_bytes(_LENGTH_SIZE)
 
-    def at(self, side: Side) -> bytes:
+    def at(self, side: int) -> bytes:
         """Where one of them has begun last."""
         start = side * _SLOT
         length = int.from_bytes(self._shared[start : start + _LENGTH_SIZE])

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from icc_store.fs.excludes import Excludes
 from icc_store.fs.seen import mark_of
-from icc_store.ids import Kind, ObjectId
+from icc_store.ids import ObjectId
 from icc_store.model.content_writer import Adder
 from icc_store.model.entry import FLAGS, MTIME, SIZE, Wire
 from icc_store.model.tree import Objects
+
+if TYPE_CHECKING:
+    from icc_store.fs.second_scan import FoundPart
 
 _TYPE = 0o170000
 _REG, _DIR = stat.S_IFREG, stat.S_IFDIR
@@ -122,28 +124,6 @@ class Directory:
         """From now on store the files of a database like any others, also those that a copy would have stood for."""
         self.plain |= database
         self.dropped -= database
-
-
-@dataclass(frozen=True, slots=True)
-class FoundPart:
-    """A part of a directory that a second scan has stored; its chunks came before it."""
-
-    names: int
-    """How many names it has."""
-    digest: bytes
-    """Stands for these names."""
-    tree: ObjectId
-    objects: Sequence[tuple[Kind, bytes, Sequence[ObjectId]]]
-    """What else is new in it, trees among it: kind, bytes and bases, in the order in which it was made.
-
-    Empty once it is stored.
-    """
-    rows: dict[bytes, bytes]
-    """What is to be left for the next run (fs/seen.py)."""
-    counted: ScanCounters
-    read_bytes: int
-    facts: Any
-    """What the watcher found out, if there is one."""
 
 
 @dataclass(slots=True)

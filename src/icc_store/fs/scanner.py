@@ -25,7 +25,8 @@ from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.live_parts import LiveParts, StartSecond
 from icc_store.fs.metadata import MetadataReader
 from icc_store.fs.nesting import Nested, run_nested
-from icc_store.fs.scan_state import Directory, Earlier, FoundPart, Part, Run, ScanCounters, ScanOptions, is_same
+from icc_store.fs.scan_state import Directory, Earlier, Part, Run, ScanCounters, ScanOptions, is_same
+from icc_store.fs.second_scan import FoundPart
 from icc_store.fs.seen import NO_FINGERPRINT, fingerprint_of, list_key, make_row, mark_of, parse_row, row_key
 from icc_store.fs.sqlite_source import companions
 from icc_store.fs.watcher import Watcher

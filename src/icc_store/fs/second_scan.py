@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from icc_store.codec.hashing import fingerprint
-from icc_store.fs.scan_state import FoundPart
+from icc_store.fs.scan_state import ScanCounters
+from icc_store.ids import Kind, ObjectId
+from icc_store.quick_dataclass import dataclass
+
+
+@dataclass(frozen=True)
+class FoundPart:
+    """A part of a directory that a second scan has stored; its chunks came before it."""
+
+    names: int
+    """How many names it has."""
+    digest: bytes
+    """Stands for these names."""
+    tree: ObjectId
+    objects: Sequence[tuple[Kind, bytes, Sequence[ObjectId]]]
+    """What else is new in it, trees among it: kind, bytes and bases, in the order in which it was made.
+
+    Empty once it is stored.
+    """
+    rows: dict[bytes, bytes]
+    """What is to be left for the next run (fs/seen.py)."""
+    counted: ScanCounters
+    read_bytes: int
+    facts: Any
+    """What the watcher found out, if there is one."""
 
 
 class SecondScan(Protocol):

@@ -16,8 +16,9 @@ from icc_store.errors import IccStoreError
 from icc_store.fs.backward_scan import BackwardScan, Listener
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.meeting import Meeting, Side
-from icc_store.fs.scan_state import FoundPart, ScanOptions
+from icc_store.fs.scan_state import ScanOptions
 from icc_store.fs.scanner import Scanner
+from icc_store.fs.second_scan import FoundPart
 from icc_store.fs.watcher import Watcher
 from icc_store.model.repository import Repository, Run
 from icc_store.model.side_run import SideRun

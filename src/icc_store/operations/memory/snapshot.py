@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from icc_store.monitor import Monitor
 from icc_store.operations.memory.file_facts import Check, Rows, ScannedFacts
 from icc_store.operations.memory.manifest import Notes, failed_notes, is_complete, notes_of, notes_of_survey
 from icc_store.operations.memory.recount import Source, differences
+from icc_store.quick_dataclass import dataclass
 
 _SAME_FOR_THE_SAME_TREE = ("profile", "version", "entities", "digest", "findings")
 
