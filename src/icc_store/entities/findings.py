@@ -70,3 +70,12 @@ def named(text: str) -> str:
 def shortened(name: str) -> str:
     """A name in a message, which is to be read at a glance."""
     return name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 3] + "..."
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors before warnings, each in order of paths."""
+
+    def rank(finding: Finding) -> tuple[bool, bytes]:
+        return finding.severity is not Severity.ERROR, finding.path
+
+    return tuple(sorted(findings, key=rank))

@@ -38,9 +38,6 @@ from icc_store.operations.restore_databases import refuse_if_in_use
 from icc_store.operations.restore_plan import Action, Failure, RestoreOptions, RestorePlan
 from icc_store.operations.restore_planner import plan_restore
 from icc_store.operations.restore_steps import planned_steps
-from icc_store.operations.snapshot import take_snapshot
-from icc_store.operations.snapshot_options import SnapshotOptions
-from icc_store.operations.verify import verify
 
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
 _NAMED = 3
@@ -79,6 +76,8 @@ def restore_safely(
 
 def require_undamaged(repository: Repository, snapshot: Snapshot, *, monitor: Monitor, clock: Clock) -> None:
     """Raise DamageError, naming files, where a snapshot cannot be read whole; it is marked as suspect then."""
+    from icc_store.operations.verify import verify  # 15 ms, and most restores have something to lose, or no damage
+
     result = verify(repository, snapshot, monitor=monitor, clock=clock)
     if not result.damaged:
         return
@@ -123,6 +122,9 @@ def take_safety_copy(repository: Repository, plan: RestorePlan, *, monitor: Moni
 
     Raises TargetError when something there cannot be read, since it could not be put back.
     """
+    from icc_store.operations.snapshot import take_snapshot  # 15 ms, and there need not be anything to be copied
+    from icc_store.operations.snapshot_options import SnapshotOptions  # as above
+
     target = Path(os.path.abspath(plan.target))
     record = plan.snapshot.record
     options = SnapshotOptions(

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from icc_store.clock import Clock
-from icc_store.entities.findings import Finding
+from icc_store.entities.findings import Finding, in_order
 from icc_store.entities.layout import NEVER_IN_A_MEMORY
 from icc_store.entities.profiles import BY_NAME
 from icc_store.errors import DamageError
@@ -26,7 +26,6 @@ from icc_store.operations.memory.file_facts import KnownFacts
 from icc_store.operations.memory.manifest import notes_of
 from icc_store.operations.memory.places import has_memory_layout
 from icc_store.operations.memory.survey import Survey, survey
-from icc_store.operations.memory.validate import in_order, validate_directory
 from icc_store.operations.restore_safety import require_undamaged
 
 
@@ -63,6 +62,8 @@ def look_over(target: Path, *, monitor: Monitor) -> Look:
     """Entities by type in a live memory, and what validation finds in it; nothing where there are no entities."""
     if not has_memory_layout(target):
         return {}, ()
+    from icc_store.operations.memory.validate import validate_directory  # 10 ms, and most restores have it from before
+
     found = validate_directory(target, "icc", monitor=monitor)
     return some_of(found.entities), found.findings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from icc_store.entities.findings import Finding, Severity, count, warning
+from icc_store.entities.findings import Finding, count, in_order, warning
 from icc_store.entities.layout import NEVER_IN_A_MEMORY
 from icc_store.entities.profiles import BY_NAME, GENERIC, Profile
 from icc_store.errors import SourceError
@@ -121,15 +121,6 @@ def choose_memory(path: Path, profile: str) -> Profile:
 
 def _hint() -> str:
     return f"--profile says what it is: {', '.join(BY_NAME)}"
-
-
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Errors before warnings, each in order of paths."""
-
-    def rank(finding: Finding) -> tuple[bool, bytes]:
-        return finding.severity is not Severity.ERROR, finding.path
-
-    return tuple(sorted(findings, key=rank))
 
 
 def _result(profile: Profile, checks: FileChecks) -> ValidationResult:
