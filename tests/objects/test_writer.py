@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
@@ -241,3 +242,21 @@ def test_small_work_starts_no_threads(shelf: Shelf) -> None:
         for seed in range(6):
             writer.add(Kind.CHUNK, os.urandom(100 * KIB) + words(seed, 100))
         assert writer._pool is not None
+
+
+@pytest.mark.parametrize("at_most", [None, 0, 1])
+def test_a_writer_that_rested_has_no_threads(shelf: Shelf, at_most: int | None) -> None:
+    """And goes on as before, with as many as it may have then."""
+
+    def encoders() -> int:
+        return sum(thread.name.startswith("encode") for thread in threading.enumerate())
+
+    data = [noise(seed, 300 * KIB) for seed in range(12)]
+    with shelf.writing() as writer:
+        ids = [writer.add(Kind.CHUNK, each) for each in data[:6]]
+        assert encoders()
+        writer.rest(at_most=at_most)
+        assert not encoders()
+        ids += [writer.add(Kind.CHUNK, each) for each in data[6:]]
+        assert encoders() <= (2 if at_most is None else at_most)
+    assert [shelf.fresh().get(identity, Kind.CHUNK) for identity in ids] == data

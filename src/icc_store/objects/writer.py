@@ -174,12 +174,17 @@ class ObjectWriter:
         if self._frame_bytes > self.batch_bytes:
             self.commit()
 
-    def rest(self) -> None:
-        """Have no thread run, until there is something to compress again."""
+    def rest(self, *, at_most: int | None = None) -> None:
+        """Have no thread run, until there is something to compress again; from then on `at_most` so many.
+
+        For 0 the caller's thread compresses.
+        """
         while self._jobs:
             self._collect()
         self.close()
         self._pool = None
+        if at_most is not None:
+            self._threads = min(self._threads, at_most)
 
     def _commit_batch(self) -> None:
         """Commit in the midst of a run: all that waits, or in a large file the content that is ready.
