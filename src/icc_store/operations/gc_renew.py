@@ -14,7 +14,6 @@ from icc_store.limits import BATCH_BYTES, MAX_RENEWAL_SECONDS
 from icc_store.model.repository import Repository
 from icc_store.monitor import Monitor
 from icc_store.objects.block import Block
-from icc_store.operations.gc_gather import Gathering
 from icc_store.operations.gc_mark import Marks
 from icc_store.operations.gc_switch import replace_copies
 from icc_store.operations.gc_waste import Waste, find_waste, nearest_ancestor
@@ -52,6 +51,8 @@ class _Renewal:
         self._marks = marks
         self._monitor = monitor
         self._clock = clock
+        from icc_store.operations.gc_gather import Gathering  # most runs write nothing anew: 4 ms
+
         self._gathering = Gathering(repository.objects, repository.header.repository)
         self._written = self._count = 0
 

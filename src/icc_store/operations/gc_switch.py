@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from icc_store.ids import KEY_SIZE, ObjectId
 from icc_store.model.maintenance import WriteTransaction, bump_epoch
 from icc_store.model.repository import Repository
 from icc_store.objects.bases import Bases
 from icc_store.objects.index import Location, as_base_row, is_base_row, pack_row, unpack_row
-from icc_store.operations.optimize_encode import NewBlock
 from icc_store.quick_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from icc_store.operations.optimize_encode import NewBlock
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from icc_store.errors import BlockDamaged, IccStoreError, ObjectMissing
 from icc_store.ids import KEY_SIZE, ObjectId
+from icc_store.quick_dataclass import dataclass, field
 
 SHOWN_FILES = 20
 """Files named by one finding; the others are counted."""
@@ -21,7 +21,7 @@ class Severity(StrEnum):
     """Something that is derived from what is stored does not agree with it. Nothing is lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AffectedFile:
     """A path of a snapshot that cannot be restored as it was; an empty path is all of it."""
 
