@@ -16,7 +16,7 @@ from icc_store.fs.meeting import Meeting, Side, place_of
 from icc_store.fs.scan_state import ScanOptions
 from icc_store.fs.scanner import Scanner
 from icc_store.fs.second_scan import FoundPart
-from icc_store.limits import DEFAULT_LEVEL
+from icc_store.limits import DEFAULT_LEVEL, MAX_OPEN_DIRECTORIES
 from icc_store.model.repository import Repository
 from icc_store.model.side_run import SideRun
 from icc_store.model.tree import tree_parts
@@ -136,6 +136,16 @@ def test_an_empty_directory_is_nobodys(repository: Repository, place: Place) -> 
     heard = Heard()
     heard.scan(repository, place)
     assert heard.told == []
+
+
+@pytest.mark.parametrize("depth", [MAX_OPEN_DIRECTORIES + 1, MAX_OPEN_DIRECTORIES + 2])
+def test_a_large_directory_with_a_deep_one_in_it(repository: Repository, place: Place, depth: int) -> None:
+    """What stands before the deep one is looked at in the right place: its directory was opened again meanwhile."""
+    names = [f"large/{number:04}" for number in range(1400)]
+    fill(place.path, dict.fromkeys(names, b"") | {f"large/9{'/d' * depth}/file": b"deep"})
+    heard = Heard()
+    heard.scan(repository, place)
+    assert heard.stored[-1] == b"large\x000000"
 
 
 def test_what_is_new_comes_with_its_part(repository: Repository, place: Place) -> None:

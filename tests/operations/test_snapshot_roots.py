@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from icc_store.limits import MAX_OPEN_DIRECTORIES
 from icc_store.model.repository import Repository
 from icc_store.model.walk import lookup
 from icc_store.opening import create_repository, open_repository
@@ -229,6 +230,19 @@ def test_deep_trees(repository: Repository, tmp_path: Path, depth: int) -> None:
     assert sorted(found.values(), key=int) == [b"%d" % level for level in range(depth)]
     assert shoot(repository, top).unchanged
     subprocess.run(["rm", "-rf", top], check=True)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("depth", [MAX_OPEN_DIRECTORIES + 1, MAX_OPEN_DIRECTORIES + 2])
+def test_a_large_directory_above_a_deep_one(repository: Repository, tmp_path: Path, depth: int, threads: int) -> None:
+    """What follows a deep directory is found, though the large one had to be opened again on the way back."""
+    top = tmp_path / "top"
+    large = [f"large/{number:04}" for number in range(1, 1400)]
+    fill(top, dict.fromkeys(large, b"") | {f"large/0000{'/d' * depth}/file": b"deep"})
+    result = shoot(repository, top, threads=threads)
+    assert result.problems == ()
+    assert result.snapshot is not None
+    assert len(contents(repository, result.snapshot)) == len(large) + 1
 
 
 @pytest.fixture

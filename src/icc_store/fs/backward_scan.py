@@ -45,7 +45,8 @@ class _Met(Exception):
 class _Here:
     """A directory that is gone through."""
 
-    fd: int
+    stack: DirectoryStack
+    """In it, whenever it is looked at: its descriptor changes when it has to be opened again."""
     path: bytes
     names: list[bytes]
     rule: Rule | None
@@ -98,7 +99,7 @@ class BackwardScan:
     def _directory(self, stack: DirectoryStack, path: bytes) -> None:
         names = names_in(stack.fd)
         rule = self._scanner.options.excludes.within(path, stack.fd)
-        here = _Here(stack.fd, path, names, rule, self._scanner.copies.concerns(names))
+        here = _Here(stack, path, names, rule, self._scanner.copies.concerns(names))
         for start, end in reversed([*pairwise((0, *cut_points(names)))] if names else []):
             first, last = (place_of(path, name) for name in (names[start], names[end - 1]))
             if self._forward() >= last + _JUST_BEHIND:
@@ -115,7 +116,7 @@ class BackwardScan:
         part = Part(b"", [], [], is_plain=False)
         for name in here.names[start:end]:
             if self._forward() < place_of(here.path, name) + _JUST_BEHIND:
-                status = os.stat(name, dir_fd=here.fd, follow_symlinks=False)
+                status = os.stat(name, dir_fd=here.stack.fd, follow_symlinks=False)
                 if here.rule is None or not here.rule(name, status.st_mode, status.st_size):
                     part.names.append(name)
                     part.statuses.append(status)
@@ -151,9 +152,9 @@ class BackwardScan:
         try:
             if self._forward() < place:  # also now that it can see that we have begun
                 directory = self._scanner.directory(here.path)
-                part, upto = self._scanner.parts.look_at(here.fd, directory, here.names, start, here.rule)
+                part, upto = self._scanner.parts.look_at(here.stack.fd, directory, here.names, start, here.rule)
                 if part.is_plain and upto == end and len(part.names) == len(names) and here.live.isdisjoint(names):
-                    found = self._stored(here.fd, directory, part)
+                    found = self._stored(here.stack.fd, directory, part)
         except OSError:
             pass
         finally:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from icc_store.fs.directory_stack import DirectoryStack
 from icc_store.fs.excludes import Rule
 from icc_store.fs.meeting import place_of
 from icc_store.fs.scan_state import Directory, Part, Run, ScanOptions
@@ -60,16 +61,19 @@ class LiveParts:
             self.second.close()
             self.second = None
 
-    def of(self, fd: int, directory: Directory) -> Iterator[Part]:
-        """List and stat a directory. At least one part, perhaps an empty one."""
-        names = names_in(fd)
-        rule = self._options.excludes.within(directory.path, fd)
+    def of(self, stack: DirectoryStack, directory: Directory) -> Iterator[Part]:
+        """List and stat the current directory. At least one part, perhaps an empty one.
+
+        Between two of them the caller may go down from there and come back.
+        """
+        names = names_in(stack.fd)
+        rule = self._options.excludes.within(directory.path, stack.fd)
         self._get_second(directory.path, names)
         start = 0
         while not start or start < len(names):
             part, end = self._found(directory.path, names, start)
             if part is None:
-                part, end = self.look_at(fd, directory, names, start, rule)
+                part, end = self.look_at(stack.fd, directory, names, start, rule)
             if part.names or not start:
                 yield part
             start = max(end, 1)

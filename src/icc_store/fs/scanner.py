@@ -151,7 +151,7 @@ class Scanner:
         """Store a directory part by part and join them. None when more had to be dropped."""
         done: list[tuple[bytes, ObjectId]] = []
         dropped_before = frozenset(directory.dropped)
-        for part in self.parts.of(stack.fd, directory):
+        for part in self.parts.of(stack, directory):
             tree = None
             if part.found is not None:
                 tree = self._adopt(directory, part.found)
