@@ -55,13 +55,13 @@ class FileLock:
             except BlockingIOError:
                 pass
             holder = holder_of(descriptor)
+            if not told and self._timeout > 0:
+                self._monitor.waiting(holder)
+                told = True
             if self._clock.monotonic() >= deadline:
                 raise BusyError(
                     f"the repository is in use by {holder}", hint="wait for it to finish and run the command again"
                 )
-            if not told:
-                self._monitor.waiting(holder)
-                told = True
             self._clock.sleep(LOCK_POLL)
 
 
