@@ -6,12 +6,13 @@ import pytest
 
 from icc_store.codec.compression import compress
 from icc_store.codec.hashing import object_id
-from icc_store.ids import Kind
+from icc_store.ids import KEY_SIZE, Kind
 from icc_store.objects.appending import BaseCollected
 from icc_store.objects.encoder import Encoder
+from icc_store.objects.index import pack_row
 from icc_store.objects.relay_writer import RelayWriter
 from icc_store.objects.writer import ObjectWriter
-from tests.support.shelf import REPOSITORY, Shelf, noise, words
+from tests.support.shelf import REPOSITORY, Shelf, delta_frame, noise, plain_frame, words
 
 TEXTS = [words(seed, 2000) for seed in range(400)]
 
@@ -92,6 +93,26 @@ def test_a_base_that_has_gone_ends_the_batch(shelf: Shelf) -> None:
         with shelf.store.write() as txn:
             txn.delete_rows([row for row in txn.rows() if row.startswith(old[:16])])
         shelf.reader.forget()
+        other.commit()
+        with pytest.raises(BaseCollected):
+            writer.commit()
+
+
+@pytest.mark.parametrize("is_relayed", [False, True])
+def test_a_base_that_came_to_stand_deeper_between_two_deltas(shelf: Shelf, is_relayed: bool) -> None:
+    """The first of them could not be read with it any more, though the second one found it where it is now."""
+    old = shelf.add(TEXTS[0])
+    with shelf.writing() as writer:
+        other = relay(shelf, writer)
+        writer.add(Kind.CHUNK, TEXTS[0] + b" and more", bases=(old,))
+        other_base = TEXTS[0] + b" as it was"
+        shelf.put([plain_frame(other_base)])
+        shelf.put([delta_frame(TEXTS[0], bases=[other_base], depth=1)])
+        with shelf.store.write() as txn:
+            txn.delete_rows([pack_row(old[:KEY_SIZE], 1, 0)])
+            txn.delete_block(1)
+        shelf.reader.forget()
+        (other if is_relayed else writer).add(Kind.CHUNK, TEXTS[0] + b" and other", bases=(old,))
         other.commit()
         with pytest.raises(BaseCollected):
             writer.commit()

@@ -46,6 +46,9 @@ _INLINE_BYTES = SOLID_FRAME_SIZE
 _SPOILED_TRIES = 2
 """Once is a stray bit, and everything is read again; twice is a machine that cannot be trusted."""
 
+_MOVED = 0
+"""The number of no block."""
+
 _HELD_BYTES = 4 * MIB
 """Trees and lists that wait for their place in a block, so that they can be compressed behind the ids there."""
 
@@ -162,7 +165,8 @@ class ObjectWriter:
         It has looked up what is stored, so that is not done again here: at worst an object is stored twice,
         as by two runs. Raises CollectedMeanwhile as `add` does.
         """
-        self._places.update(places)
+        for key, block in places.items():
+            self._note_place(key, block)
         for frame in frames:
             if not self._pending.isdisjoint(frame.ids):
                 self._take_apart(frame)
@@ -299,7 +303,12 @@ class ObjectWriter:
         for key, part in zip(base.keys, base.parts, strict=True):
             if key not in run.bases:  # once is enough, and keeps the prefix within the size of the bases' frame
                 run.bases[key] = part
-                self._places[key] = base.frame[0]
+            self._note_place(key, base.frame[0])
+
+    def _note_place(self, key: bytes, block: int) -> None:
+        """A base was read from this block. One that moved between two deltas counts as nowhere, and is looked at."""
+        if self._places.setdefault(key, block) != block:
+            self._places[key] = _MOVED
 
     def _seal_run(self) -> None:
         run, self._run = self._run, None
