@@ -69,9 +69,11 @@ class LiveParts:
         names = names_in(stack.fd)
         rule = self._options.excludes.within(directory.path, stack.fd)
         self._get_second(directory.path, names)
+        # Only the first time: what the second scan made of a database, it may have seen before that had a log.
+        is_first = not directory.dropped and not directory.plain
         start = 0
         while not start or start < len(names):
-            part, end = self._found(directory.path, names, start)
+            part, end = self._found(directory.path, names, start) if is_first else (None, start)
             if part is None:
                 part, end = self.look_at(stack.fd, directory, names, start, rule)
             if part.names or not start:
