@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from icc_store.fs.backward_scan import BackwardScan
 from icc_store.limits import SECOND_SCAN_NAMES
 from icc_store.model.repository import Repository
 from icc_store.monitor import SILENT, Monitor
@@ -219,6 +220,22 @@ def test_the_snapshot_is_whole_without_it(
     assert result.notes is not None
     assert result.notes["passed"]
     assert len(contents(repository, result.snapshot)) == 3 * (PER_DIRECTORY + 1) + 1
+    assert forks.are_gone()
+
+
+def test_the_snapshot_is_whole_when_it_runs_out_of_memory(
+    repository: Repository, memory: Path, forks: Forks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the process meets, not only errors of ours and the system's."""
+
+    def broken(_scan: BackwardScan, _fd: int, _stored: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(BackwardScan, "scan", broken)
+    forks.at_once = wait_for_its_end
+    both = take(repository, memory, "both", profile="generic")
+    assert forks.pids
+    require_same(repository, both, take(repository, memory, "alone", threads=1, profile="generic"))
     assert forks.are_gone()
 
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from icc_store.errors import IccStoreError
 from icc_store.fs.backward_scan import BackwardScan, Listener
 from icc_store.fs.live_copies import SqliteCopies
 from icc_store.fs.meeting import Meeting, Side
@@ -65,7 +64,7 @@ class ForkedScan:
         try:
             if self._crew is not None and not self._crew.listen(wait=wait):
                 self.close()
-        except (IccStoreError, OSError):  # whatever the child has met, the scan that counts will meet
+        except Exception:  # noqa: BLE001 - whatever the child has met, the scan that counts will meet if it is real
             self.close()
         while self._heard:
             first, second = self._heard.popleft()
