@@ -1,25 +1,51 @@
-"""How long chunks are, by the directories of the blocks that hold them: nothing of their contents is decoded."""
+"""What the index says of objects, and how long chunks are by the directories of the blocks that hold them.
+
+Nothing of their contents is decoded for it.
+"""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
 
 from icc_store.ids import KEY_SIZE, ObjectId
 from icc_store.objects.index import block_of_row, position_of_row
 from icc_store.objects.reader import ObjectReader
 
 
-class StatedLengths:
-    """Looks into each block once, and keeps four bytes for each object in it: others ask for the same chunks again."""
+class IndexLookup:
+    """Finds index rows: of what is expected many at a time, which takes half as long as one by one."""
 
     def __init__(self, objects: ObjectReader) -> None:
         self._objects = objects
+        self._rows: dict[bytes, bytes] = {}
+
+    def expect(self, keys: Iterable[bytes]) -> None:
+        """Look these up now, and forget those before. What is wrong with the index shows when one is asked for."""
+        self._rows = {}
+        try:
+            for row in self._objects.transaction.rows_of(sorted(keys)):
+                self._rows.setdefault(row[:KEY_SIZE], row)
+        except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
+            self._objects.renew()
+
+    def row(self, key: bytes) -> bytes | None:
+        """The better row of a key. Raises whatever LMDB does over a damaged page."""
+        return self._rows.get(key) or self._objects.transaction.row(key)
+
+
+class StatedLengths:
+    """Looks into each block once, and keeps four bytes for each object in it: others ask for the same chunks again."""
+
+    def __init__(self, objects: ObjectReader, index: IndexLookup) -> None:
+        self._objects = objects
+        self._index = index
         self._by_block: dict[int, array[int]] = {}
 
     def of(self, chunk: ObjectId) -> int | None:
         """The bytes of a chunk. None where that cannot be read: it is told by who reads the blocks."""
         try:
-            row = self._objects.transaction.row(chunk[:KEY_SIZE])
+            row = self._index.row(chunk[:KEY_SIZE])
             if row is None:
                 return None
             number = block_of_row(row)

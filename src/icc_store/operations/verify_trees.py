@@ -27,7 +27,7 @@ from icc_store.model.tree import TreePart, parse_tree
 from icc_store.monitor import Monitor
 from icc_store.objects.index import is_base_row
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
-from icc_store.operations.verify_lengths import StatedLengths
+from icc_store.operations.verify_lengths import IndexLookup, StatedLengths
 
 _NAMED = 3
 """Files that the mark on a damaged snapshot names; `verify` names more of them."""
@@ -119,7 +119,8 @@ class TreeCheck:
         self._repository = repository
         self._objects = repository.objects
         self._chunk = NeighbourReader(repository.objects).chunk
-        self._stated = StatedLengths(repository.objects)
+        self._index = IndexLookup(repository.objects)
+        self._stated = StatedLengths(repository.objects, self._index)
         self._monitor = monitor
         self._wrong = known
         self._contents = contents
@@ -158,6 +159,7 @@ class TreeCheck:
             parsed = parse_tree(data)
             if isinstance(parsed, TreePart):
                 shape = _Shape(wrong=False, depth=1, paths=len(parsed.entries))
+                self._index.expect({wire[CHUNK][:KEY_SIZE] for wire in parsed.entries if CHUNK in wire})
                 for wire in parsed.entries:
                     if self._entry(wire):
                         shape = replace(shape, wrong=True)
@@ -275,7 +277,7 @@ class TreeCheck:
 
     def _is_indexed(self, key: bytes) -> bool:
         try:
-            row = self._objects.transaction.row(key)
+            row = self._index.row(key)
             return row is not None and not is_base_row(row)
         except Exception:  # noqa: BLE001 - over a damaged page LMDB raises errors of its own
             self._objects.renew()
