@@ -12,7 +12,7 @@ from icc_store.objects.appending import BaseCollected
 from icc_store.objects.encoder import Encoder
 from icc_store.objects.index import pack_row
 from icc_store.objects.writer import ObjectWriter, SpoiledInMemory
-from tests.support.shelf import Shelf, noise, words
+from tests.support.shelf import Shelf, delta_frame, noise, plain_frame, words
 from tests.support.troubled import Notes, Spoiling
 
 Added = tuple[Kind, ObjectId, bytes]
@@ -116,6 +116,35 @@ def test_a_base_that_gc_took_in_the_midst_of_a_file(shelf: Shelf) -> None:
     assert [shelf.fresh().get(one, Kind.CHUNK) for one in again] == [noise(seed, 80 * KIB) for seed in range(90)]
     with shelf.store.read() as txn:
         assert len(list(txn.rows())) == len(again) + 1
+
+
+def test_a_base_that_came_to_stand_deeper_in_the_midst_of_a_file(shelf: Shelf) -> None:
+    """A delta that is in the pool meanwhile is looked at, though another on the same base is committed by then.
+
+    It could not be read behind the base as it stands now, where only the third one found it.
+    """
+    text = words(2, 60 * KIB)
+    old, beside = shelf.add(text), shelf.add(words(3, 60 * KIB))
+    with shelf.writing() as writer:
+        writer.batch_bytes = BATCH
+        first = writer.add(Kind.CHUNK, text + b"1", bases=(old,))
+        writer.add(Kind.CHUNK, words(3, 60 * KIB) + b"1", bases=(beside,))
+        large_file(writer, range(14))
+        second = writer.add(Kind.CHUNK, text + b"2", bases=(old,))
+        for seed in range(14, 60):
+            if first[:KEY_SIZE] not in stored(shelf):
+                large_file(writer, range(seed, seed + 1))
+        assert first[:KEY_SIZE] in stored(shelf)
+        assert second[:KEY_SIZE] not in stored(shelf)
+        shelf.put([plain_frame(text + b" as it was")])
+        shelf.put([delta_frame(text, bases=[text + b" as it was"], depth=1)])
+        with shelf.store.write() as txn:
+            txn.delete_rows([pack_row(old[:KEY_SIZE], 1, 0)])
+            txn.delete_block(1)
+        shelf.reader.forget()
+        writer.add(Kind.CHUNK, text + b"3", bases=(old,))
+        with pytest.raises(BaseCollected):
+            writer.commit()
 
 
 def test_memory_that_changed_in_the_midst_of_a_file(shelf: Shelf) -> None:

@@ -208,7 +208,7 @@ class ObjectWriter:
         for frame in ready:
             self._pending.difference_update(frame.ids)
             for key in frame.bases:
-                self._places.pop(key, None)  # another delta against the same is then looked at more closely
+                self._places[key] = _MOVED  # by the time that others are committed, it may be
 
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
