@@ -52,6 +52,30 @@ def test_thousands_of_levels_on_a_few_descriptors(place: Place) -> None:
     assert len(os.listdir("/proc/self/fd")) == already_open
 
 
+def test_a_way_up_that_failed_stays_closed(place: Place) -> None:
+    """Who was refused a descriptor once, and asks again later, would be one directory deeper than he thinks."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    stack = DirectoryStack(place.fd)
+    for _ in range(MAX_OPEN_DIRECTORIES + 2):
+        os.mkdir(b"d", dir_fd=stack.fd)
+        stack.descend(b"d")
+    for _ in range(MAX_OPEN_DIRECTORIES - 1):
+        os.close(stack.ascend())
+    depth, here = stack.depth, os.fstat(stack.fd).st_ino
+    free = os.open(".", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limit[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            stack.ascend()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    with pytest.raises(OSError, match="Too many open files"):
+        stack.ascend()
+    assert (stack.depth, os.fstat(stack.fd).st_ino) == (depth, here)
+    stack.close()
+
+
 @pytest.mark.parametrize("kind", ["symlink", "file", "fifo"])
 def test_only_directories_are_entered(place: Place, kind: str) -> None:
     """A symbolic link to a directory is no directory, and neither is a file; the stack stays where it was."""

@@ -28,6 +28,8 @@ class DirectoryStack:
         self._fds = [root_fd]
         self._identities = [_identity(os.fstat(root_fd))]
         self._first_open = 1
+        self._lost: OSError | None = None
+        """Why there is no way back any more."""
 
     @property
     def depth(self) -> int:
@@ -63,20 +65,32 @@ class DirectoryStack:
     def ascend(self) -> int:
         """Go back up; returns the descriptor of the directory left, which the caller closes.
 
-        Raises OSError (ESTALE) when that directory is no longer where it was entered, and stays in it.
+        Raises OSError (ESTALE) when that directory is no longer where it was entered, and stays in it. From then on
+        every way up is refused: whoever goes on as if he had gone up would work in the wrong directory.
         """
+        if self._lost is not None:
+            raise self._lost
         child, parent = self._fds[-1], self._fds[-2]
         if parent < 0:
-            parent = os.open(b"..", _DIRECTORY, dir_fd=child)
-            if _identity(os.fstat(parent)) != self._identities[-2]:
-                os.close(parent)
-                raise OSError(errno.ESTALE, "the directory was moved while it was worked on")
+            try:
+                parent = self._reopened(child)
+            except OSError as error:
+                self._lost = error
+                raise
             self._fds[-2] = parent
             self._first_open -= 1
         self._fds.pop()
         self._identities.pop()
         self.fd = parent
         return child
+
+    def _reopened(self, child: int) -> int:
+        """The directory above an open one, which must be the one that was left."""
+        parent = os.open(b"..", _DIRECTORY, dir_fd=child)
+        if _identity(os.fstat(parent)) != self._identities[-2]:
+            os.close(parent)
+            raise OSError(errno.ESTALE, "the directory was moved while it was worked on")
+        return parent
 
     def close(self) -> None:
         """Close every directory but the root."""
