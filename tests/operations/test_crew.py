@@ -7,14 +7,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from icc_store.errors import BusyError, DamageError, Interrupted, WorkerKilled
+from icc_store.model.repository import Repository
 from icc_store.operations.crew import MAX_JOB, Crew, Job, Tell, Work, hire
 from tests.support.live import within
+from tests.support.processes import children
 
 
 def squares(jobs: Iterator[Job], tell: Tell) -> int:
@@ -44,20 +47,35 @@ def test_every_job_is_done_once() -> None:
             os.kill(pid, 0)
 
 
-def test_nobody_is_forked_beside_threads() -> None:
+def test_nobody_is_forked_beside_threads(repository: Repository) -> None:
     """A child would have the locks of threads that it has not; once they have ended, there is a crew."""
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
     thread.start()
     try:
-        assert hire(1, squares, nothing) is None
+        assert hire(repository, 1, squares, nothing) is None
     finally:
         end.set()
         thread.join()
-    crew = hire(1, squares, nothing)
+    crew = hire(repository, 1, squares, nothing)
     assert crew is not None
     with crew:
         assert crew.finish() != [os.getpid()]
+
+
+def test_no_child_stays_when_the_repository_cannot_be_opened_again() -> None:
+    """As when somebody else has it by then, and the wait for that is broken off."""
+
+    class Taken:
+        @contextmanager
+        def closed(self) -> Iterator[None]:
+            yield
+            raise BusyError("somebody else has it")
+
+    before = children()
+    with within(30), pytest.raises(BusyError):
+        hire(Taken(), 1, squares, nothing)
+    assert children() == before
 
 
 def test_more_is_told_than_pipes_hold() -> None:

@@ -24,8 +24,7 @@ def beside(repository: Repository, work: Callable[[], T]) -> Iterator[Callable[[
         repository.open_for_reading()
         return work()
 
-    with repository.closed():
-        crew = hire(1, in_child, _nothing)
+    crew = hire(repository, 1, in_child, _nothing)
 
     def result() -> T:
         try:

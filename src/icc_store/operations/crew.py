@@ -20,10 +20,10 @@ import struct
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from icc_store.errors import DamageError, IccStoreError, Interrupted, WorkerKilled
 from icc_store.limits import MAX_JOB, MAX_JOB_DESCRIPTORS, RELAY_PIPE_BYTES
@@ -219,18 +219,30 @@ class Crew:
         os.close(writing)
 
 
-def hire(size: int, work: Work, hear: Callable[[Any], None]) -> Crew | None:
-    """A crew, or None where there can be none, so that one process does all of it.
+class Closable(Protocol):
+    """A repository: no child may have it open from before it was forked."""
+
+    def closed(self) -> AbstractContextManager[None]:
+        """In the body it is closed."""
+
+
+def hire(repository: Closable, size: int, work: Work, hear: Callable[[Any], None]) -> Crew | None:
+    """A crew, forked while the repository is closed; None where there can be none, so that one process does all of it.
 
     That is so where the system has no more processes or descriptors, and where threads run: a child would have their
     locks and not them, and wait for ever for one that was held.
     """
     if threading.active_count() > 1:
         return None
+    crew: Crew | None = None
     try:
-        return Crew(size, work, hear)
-    except OSError:
-        return None
+        with repository.closed(), suppress(OSError):
+            crew = Crew(size, work, hear)
+    except BaseException:  # it could not be opened again, or nobody waited for that
+        if crew is not None:
+            crew.close()
+        raise
+    return crew
 
 
 def _serve(work: Work, receiving: socket.socket, writing: int) -> NoReturn:

@@ -116,8 +116,7 @@ def restore_crew(
             name, arguments = said
             getattr(monitor, name)(*arguments)
 
-    with repository.closed():
-        crew = hire(_SIZE, work, hear)
+    crew = hire(repository, _SIZE, work, hear)
     if crew is None:
         yield None
         return

@@ -101,6 +101,5 @@ def second_scan(
         BackwardScan(scanner, side, listener, meeting, lambda place, found: tell((place, found))).scan(*root)
 
     heard: deque[Any] = deque()
-    with repository.closed():
-        crew = hire(1, work, heard.append)
+    crew = hire(repository, 1, work, heard.append)
     return ForkedScan(crew, heard, meeting, run) if crew is not None else None

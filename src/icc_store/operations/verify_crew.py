@@ -82,8 +82,7 @@ def sums_if_sound(
         name, arguments = said
         getattr(monitor, name)(*arguments)
 
-    with repository.closed():
-        crew = hire(_SIZE, work, hear)
+    crew = hire(repository, _SIZE, work, hear)
     if crew is None:
         return None
     try:
