@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from icc_store.errors import DiskFull, TargetError
-from icc_store.ids import KEY_SIZE, ObjectId
+from icc_store.ids import KEY_SIZE, Kind, ObjectId
 from icc_store.model.entry import Entry
 from icc_store.model.record import Snapshot
 from icc_store.model.repository import Repository
@@ -21,6 +21,7 @@ from icc_store.operations.restore_plan import Overwrite, RestoreOptions
 from icc_store.operations.restore_planner import plan_restore
 from tests.fs.roles import IS_ROOT, as_ordinary_user
 from tests.support.compare import assert_same
+from tests.support.forged import Forge, wire
 from tests.support.live import fill, on_disk, put, snap
 from tests.support.ordinary import open_place, ordinarily
 from tests.support.restoring import FILES, back
@@ -232,3 +233,17 @@ def test_reading_back_covers_what_was_kept(repository: Repository, source: Path,
     assert [failure.path for failure in result.failures] == [b"a"]
     assert result.checked == len(FILES) - 1
     assert not result.damaged
+
+
+@pytest.mark.parametrize("said", [3, 9, 1 << 40, (1 << 63) - 1])
+def test_reading_back_believes_no_length(repository: Repository, target: Path, said: int) -> None:
+    """An entry that an enemy wrote is not what came back, and takes no memory for what it says."""
+    forge = Forge(repository)
+    chunk = forge.put(Kind.CHUNK, b"12345")
+    forge.snapshot(forge.tree(wire(b"long", key5=said, key7=chunk), wire(b"right", key5=5, key7=chunk)))
+    options = RestoreOptions(target, read_back=True)
+    result = restore(repository, repository.snapshots()[0], options=options)
+    wrong = [(failure.path, failure.message) for failure in result.failures]
+    assert wrong == [(b"long", "what was read back is not what the snapshot holds")]
+    assert result.checked == 1
+    assert (target / "right").read_bytes() == b"12345"

@@ -14,6 +14,7 @@ from icc_store.codec.hashing import chunk_id
 from icc_store.fs.file_reader import FileReader
 from icc_store.fs.metadata import device_numbers, read_link, xattrs
 from icc_store.fs.ownership import LocalOwners
+from icc_store.limits import MAX_OBJECT_SIZE
 from icc_store.model.attributes import attributes_of
 from icc_store.model.content import HOLE, list_pieces
 from icc_store.model.entry import CHUNK, NAME, SIZE, Entry, Wire
@@ -62,7 +63,7 @@ class LiveFiles:
         Raises OSError when the file cannot be read.
         """
         chunk, size = wire.get(CHUNK), wire.get(SIZE, 0)
-        if chunk is None:
+        if chunk is None or size > MAX_OBJECT_SIZE:
             return False
         data = self._reader.read_plain(dir_fd, wire[NAME], size)
         return len(data) == size and bool(chunk_id(data) == chunk)

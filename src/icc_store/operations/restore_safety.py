@@ -76,7 +76,7 @@ def restore_safely(
 
 def require_undamaged(repository: Repository, snapshot: Snapshot, *, monitor: Monitor, clock: Clock) -> None:
     """Raise DamageError, naming files, where a snapshot cannot be read whole; it is marked as suspect then."""
-    from icc_store.operations.verify import verify  # 15 ms, and most restores have something to lose, or no damage
+    from icc_store.operations.verify import verify  # slow to load, and a memory needs it for damage only
 
     result = verify(repository, snapshot, monitor=monitor, clock=clock)
     if not result.damaged:
@@ -122,7 +122,7 @@ def take_safety_copy(repository: Repository, plan: RestorePlan, *, monitor: Moni
 
     Raises TargetError when something there cannot be read, since it could not be put back.
     """
-    from icc_store.operations.snapshot import take_snapshot  # 15 ms, and there need not be anything to be copied
+    from icc_store.operations.snapshot import take_snapshot  # slow to load, and there need not be anything to copy
     from icc_store.operations.snapshot_options import SnapshotOptions  # as above
 
     target = Path(os.path.abspath(plan.target))

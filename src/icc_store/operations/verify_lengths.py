@@ -14,7 +14,7 @@ from icc_store.objects.reader import ObjectReader
 
 
 class IndexLookup:
-    """Finds index rows: of what is expected many at a time, which takes half as long as one by one."""
+    """Finds index rows: of what is expected many at a time, which takes less than one by one."""
 
     def __init__(self, objects: ObjectReader) -> None:
         self._objects = objects

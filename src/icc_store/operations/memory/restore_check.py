@@ -62,7 +62,7 @@ def look_over(target: Path, *, monitor: Monitor) -> Look:
     """Entities by type in a live memory, and what validation finds in it; nothing where there are no entities."""
     if not has_memory_layout(target):
         return {}, ()
-    from icc_store.operations.memory.validate import validate_directory  # 10 ms, and most restores have it from before
+    from icc_store.operations.memory.validate import validate_directory  # slow to load, and most have it from before
 
     found = validate_directory(target, "icc", monitor=monitor)
     return some_of(found.entities), found.findings
