@@ -6,7 +6,6 @@ than its name and one line; the command's own module, and everything that needs,
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import signal
@@ -26,10 +25,6 @@ from icc_store.version import VERSION
 
 PROGRAM = "icc-store"
 COMPLETION_VARIABLE = "_ICC_STORE_COMPLETE"
-
-_COLLECT_SELDOM = (100_000, 50, 1000)
-"""When Python looks for rings of garbage. We make hardly any, and hundreds of thousands of entries that it would look
-through at every 700th: 8 % of a first snapshot of 100,000 files, 5 % of an unchanged one and of verify."""
 
 COMMANDS: dict[str, dict[str, str]] = {
     "Take snapshots": {
@@ -177,7 +172,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Everything is closed and flushed by then. What the interpreter would still do is free its memory piece by piece,
     which the kernel does at once: 8 of 60 ms.
     """
-    gc.set_threshold(*_COLLECT_SELDOM)
     code = run(sys.argv[1:] if arguments is None else arguments, os.environ)
     for stream in (sys.stdout, sys.stderr):
         try:
