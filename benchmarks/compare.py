@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -36,6 +37,17 @@ def read_tree(root: Path) -> Tree:
     """Read everything below `root`; keys are paths relative to it."""
     base = os.fsencode(root)
     return {os.path.relpath(path, base): _read_entry(path) for path in _walk(base)}
+
+
+def read_all(root: Path) -> None:
+    """Read every file below `root`, so that the system has it in its cache. borg drops from there what it has read."""
+    buffer = bytearray(1 << 20)
+    for path in _walk(os.fsencode(root)):
+        with suppress(FileNotFoundError):  # a live database has files that come and go
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "rb", buffering=0) as file:
+                    while file.readinto(buffer):
+                        pass
 
 
 def _walk(base: bytes) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.compare import Tree, differences, read_tree
+from benchmarks.compare import Tree, differences, read_all, read_tree
 from benchmarks.floors import Floors
 from benchmarks.measure import Measurement, run_all
 from benchmarks.peers import ANCHORS, Peer, make_peer
@@ -83,15 +83,17 @@ class Contest:
         finally:
             self.workspace.discard(home)
 
-    def ask(self, operation: str, ask: Ask, *, times: int = 1, sample_memory: bool = True) -> None:
-        """Have every peer carry out one operation, `times` times in turn."""
+    def ask(
+        self, operation: str, ask: Ask, *, times: int = 1, sample_memory: bool = True, source: Path | None = None
+    ) -> None:
+        """Have every peer carry out one operation, `times` times in turn. `source` is what they read."""
         for _ in range(times):
             for peer in list(self._peers):
-                self._measure(operation, peer, ask(peer), sample_memory)
+                self._measure(operation, peer, ask(peer), sample_memory, source=source)
 
     def snapshot(self, operation: str, source: Path, label: str, *, sample_memory: bool = True) -> None:
         """Have every peer take a snapshot."""
-        self.ask(operation, lambda peer: peer.snapshot(source, label), sample_memory=sample_memory)
+        self.ask(operation, lambda peer: peer.snapshot(source, label), sample_memory=sample_memory, source=source)
 
     def restore(self, operation: str, expected: Tree) -> None:
         """Have every peer restore its newest snapshot, and compare what came back."""
@@ -138,6 +140,7 @@ class Contest:
     def floors(self, source: Path) -> None:
         """Measure what the work on `source` costs at the least."""
         floors = Floors(self.workspace)
+        read_all(source)
         self.result.facts["floors"] = floors.language
         self.result.floors += floors.measure(source, self._run)
         self.note(f"run {self._run}, floors: {floors.language}")
@@ -166,11 +169,15 @@ class Contest:
         """Tell the person waiting what happens."""
         self._report(f"{self.result.scenario}: {text}")
 
-    def _measure(self, operation: str, peer: Peer, steps: Steps, sample_memory: bool) -> bool:
-        """Run one operation; return whether there is an answer to look at."""
+    def _measure(
+        self, operation: str, peer: Peer, steps: Steps, sample_memory: bool, *, source: Path | None = None
+    ) -> bool:
+        """Run one operation with warm caches; return whether there is an answer to look at."""
         if not steps:
             return False
-        os.sync()
+        os.sync()  # first: what is not written yet cannot be dropped from the cache by whoever was measured before
+        for read in filter(None, (peer.home, source)):
+            read_all(read)
         done = run_all(steps, sample_memory=sample_memory)
         if not done.ok:
             self._fail(operation, peer, _failure(done))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,13 @@ from benchmarks.workspace import FEW_FILES, Workspace
 
 PEERS = ("icc-store", "tar-gzip")
 MakeContest = Callable[..., Contest]
+
+READ_CACHED = """
+import os, pathlib, sys
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    with path.open("rb") as file:
+        os.preadv(file.fileno(), [bytearray(10)], 0, os.RWF_NOWAIT)  # fails where it would have to wait for the disk
+"""
 
 
 @pytest.fixture
@@ -86,6 +95,21 @@ def test_what_is_undone_leaves_no_trace(begin: MakeContest) -> None:
         contest.one_file("after", "a", "one", b"one")
         contest.ask("prune", lambda peer: peer.prune(1))
     assert contest.result.problems == []
+
+
+def test_everyone_finds_the_source_in_the_cache(begin: MakeContest) -> None:
+    """One peer drops what it has read from the system's cache, as borg does; the next one finds it there."""
+    contest = begin()
+    with contest.run(1) as source:
+        fill(source)
+        for _ in PEERS:
+            contest.ask("read", lambda peer: [peer.command(sys.executable, "-c", READ_CACHED, source)], source=source)
+            os.sync()
+            for path in source.iterdir():
+                with path.open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    assert contest.result.problems == []
+    assert len(contest.result.samples) == len(PEERS) ** 2
 
 
 def test_anchors_are_asked_once(begin: MakeContest) -> None:
