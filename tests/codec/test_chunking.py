@@ -22,7 +22,11 @@ def noise(seed: int, size: int) -> bytes:
 
 
 def chunks(data: bytes, parameters: ChunkerParameters = SMALL) -> list[bytes]:
-    return [bytes(chunk) for chunk in cut(io.BytesIO(data), parameters)]
+    return all_of(io.BytesIO(data), parameters)
+
+
+def all_of(stream: io.BytesIO, parameters: ChunkerParameters) -> list[bytes]:
+    return [bytes(chunk) for chunks in cut(stream, parameters) for chunk in chunks]
 
 
 class Dribble(io.BytesIO):
@@ -58,7 +62,7 @@ def test_an_insertion_moves_few_boundaries() -> None:
 def test_cutting_is_a_function_of_the_content(size: int, make: Callable[[int], bytes]) -> None:
     """However the bytes arrive, they are cut in the same places."""
     data = make(size)
-    assert chunks(data) == [bytes(chunk) for chunk in cut(Dribble(data), SMALL)]
+    assert chunks(data) == all_of(Dribble(data), SMALL)
 
 
 def test_larger_files_have_larger_chunks() -> None:

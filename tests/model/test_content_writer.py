@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import random
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -223,3 +226,40 @@ def test_new_content_is_not_held_back_for_long(shelf: Shelf) -> None:
             assert max(waiting) <= 13 * MIB
 
         store_stream(adder, shelf.reader, extents(), size=32 * MIB)
+
+
+@pytest.mark.parametrize("size", [4 * MIB - 1, 4 * MIB, 8 * MIB, 21 * MIB])
+def test_what_is_read_ahead_comes_back(shelf: Shelf, size: int) -> None:
+    """A file of one buffer, of exactly as many as there are, and of many comes back; nothing is overwritten early."""
+    data = noise(15, size)
+    assert plain(shelf, store(shelf, [data])) == data
+
+
+class Breaking(io.BytesIO):
+    """A stream whose disk fails after some bytes."""
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self.tell() > 9 * MIB:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().readinto(buffer)
+
+
+def test_what_fails_while_it_is_read_ahead_is_told(shelf: Shelf) -> None:
+    """A disk that fails far into a file ends its storing with that error, and no thread goes on."""
+    with shelf.writing() as writer, pytest.raises(OSError, match="Input/output") as failure:
+        store_stream(writer, shelf.reader, [Breaking(noise(16, 20 * MIB))], size=20 * MIB)
+    assert failure.value.errno == errno.EIO
+    assert not any(thread.name.startswith("cut") for thread in threading.enumerate())
+
+
+def test_nothing_is_read_on_after_a_failure(shelf: Shelf) -> None:
+    """When a chunk cannot be stored, nobody reads the stream any more once the error is told."""
+
+    class Refusing(Counting):
+        def add(self, *_: Any, **__: Any) -> ObjectId:
+            raise RuntimeError("full")
+
+    with shelf.writing() as writer, pytest.raises(RuntimeError, match="full") as failure:
+        store_stream(Refusing(writer), shelf.reader, [io.BytesIO(noise(17, 40 * MIB))], size=40 * MIB)
+    assert failure.traceback  # which keeps all frames alive
+    assert not any(thread.name.startswith("cut") for thread in threading.enumerate())
