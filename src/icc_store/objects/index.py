@@ -9,7 +9,7 @@ bit sorts the base last, so whoever takes the first row gets the better one.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from icc_store.errors import BlockDamaged
@@ -70,7 +70,7 @@ class Rows(Protocol):
         """All rows that start with one of these, prefix by prefix."""
 
 
-def unpack_rows(rows: Sequence[bytes]) -> Iterator[tuple[bytes, int, int]]:
+def unpack_rows(rows: Collection[bytes]) -> Iterator[tuple[bytes, int, int]]:
     """Key, block and position of each row, whatever it is marked as; 0.2 us each. Raises BlockDamaged, as above."""
     joined = b"".join(rows)
     if len(joined) != ROW_SIZE * len(rows):

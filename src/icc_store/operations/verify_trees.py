@@ -32,6 +32,9 @@ from icc_store.operations.verify_lengths import IndexLookup, StatedLengths
 _NAMED = 3
 """Files that the mark on a damaged snapshot names; `verify` names more of them."""
 
+_FEW = 64
+"""Entries of a tree that is hardly a part of a large directory: its names are looked up again where it is."""
+
 _NOUNS = {Kind.CHUNK: "chunk", Kind.LIST: "content list", Kind.TREE: "tree", Kind.XATTRS: "set of attributes"}
 _REFERENCES = ((CHUNK, Kind.CHUNK), (LIST, Kind.LIST), (XATTRS_ID, Kind.XATTRS))
 
@@ -160,13 +163,16 @@ class TreeCheck:
             if isinstance(parsed, TreePart):
                 shape = _Shape(wrong=False, depth=1, paths=len(parsed.entries))
                 self._index.expect({wire[CHUNK][:KEY_SIZE] for wire in parsed.entries if CHUNK in wire})
+                stated = self._stated.of_expected() if self._contents is Contents.LENGTHS else {}
                 for wire in parsed.entries:
-                    if self._entry(wire):
+                    if self._entry(wire, stated):
                         shape = replace(shape, wrong=True)
                     below = wire.get(SUBTREE)
                     if below is not None:
                         yield self._tree(below)
                         shape = shape.above(self._trees[below])
+                if len(parsed.entries) > _FEW:
+                    self._spans[identity] = (parsed.entries[0][NAME], parsed.entries[-1][NAME])
                 self._monitor.advance(len(parsed.entries), 0, b"")
             else:
                 shape = _Shape(wrong=False)
@@ -200,9 +206,17 @@ class TreeCheck:
             known = self._spans[part] = (parsed.entries[0][NAME], parsed.entries[-1][NAME])
         return known
 
-    def _entry(self, wire: Wire) -> bool:
-        """Look at what an entry refers to beside a subtree. Says whether something is wrong with it."""
+    def _entry(self, wire: Wire, stated: dict[bytes, int]) -> bool:
+        """Look at what an entry refers to beside a subtree. Says whether something is wrong with it.
+
+        `stated` are lengths of chunks that are there, by the first bytes of their ids.
+        """
         entry_from_wire(wire)
+        if CHUNK in wire and XATTRS_ID not in wire:
+            key = wire[CHUNK][:KEY_SIZE]
+            if stated.get(key) == wire.get(SIZE, 0) and key not in self._wrong:
+                self.references += 1
+                return False
         wrong = False
         for key, kind in _REFERENCES:
             if key in wire:
