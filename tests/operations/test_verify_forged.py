@@ -81,6 +81,17 @@ def test_a_file_of_another_length(repository: Repository) -> None:
     assert [file.path for finding in found.findings for file in finding.files] == [b"list"]
 
 
+@pytest.mark.parametrize("said", [{"key5": 9}, {"key5": 4}, {}])
+def test_one_file_of_another_length(repository: Repository, said: dict[str, int]) -> None:
+    """One such file among many right ones is found, and another of the same contents is right."""
+    forge = Forge(repository)
+    chunk = forge.put(Kind.CHUNK, b"12345")
+    files = [wire(b"%d" % number, key5=5, key7=chunk) for number in range(5)]
+    forge.snapshot(forge.tree(*files, wire(b"wrong", key7=chunk, **said)))
+    found = verify(repository)
+    assert [file.path for finding in found.findings for file in finding.files] == [b"wrong"]
+
+
 def test_a_chunk_of_another_length(repository: Repository) -> None:
     """Each chunk must be as long as the list says, which no restore of it goes without; the file is named."""
     forge = Forge(repository)
