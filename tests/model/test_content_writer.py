@@ -228,9 +228,9 @@ def test_new_content_is_not_held_back_for_long(shelf: Shelf) -> None:
         store_stream(adder, shelf.reader, extents(), size=32 * MIB)
 
 
-@pytest.mark.parametrize("size", [4 * MIB - 1, 4 * MIB, 8 * MIB, 21 * MIB])
+@pytest.mark.parametrize("size", [MIB // 2, MIB // 2 + 1, MIB, 3 * MIB, 7 * MIB + 1, 29 * MIB])
 def test_what_is_read_ahead_comes_back(shelf: Shelf, size: int) -> None:
-    """A file of one buffer, of exactly as many as there are, and of many comes back; nothing is overwritten early."""
+    """A file of one buffer, of a few of several sizes, and of many comes back; nothing is overwritten early."""
     data = noise(15, size)
     assert plain(shelf, store(shelf, [data])) == data
 

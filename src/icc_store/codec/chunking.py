@@ -37,7 +37,7 @@ _STEPS = (
 _FOR_ALL_OTHERS = ChunkerParameters(256 * KIB, 1024 * KIB, 4096 * KIB)
 
 _BUFFER = 4 * MIB
-"""What is read and cut at once. With a quarter of it, two threads that take turns wait for each other too often."""
+"""What is read and cut at once of a large file. With a quarter, two threads wait for each other too often."""
 
 
 def parameters_for(size: int) -> ChunkerParameters:
@@ -51,21 +51,19 @@ def parameters_for(size: int) -> ChunkerParameters:
 def cut(stream: Stream, parameters: ChunkerParameters) -> Iterator[list[memoryview]]:
     """The chunks of a stream in order, as many at a time as are read at once.
 
-    There are two buffers in turn: the memory of a list is good until the next but one is asked for.
+    The memory of a list is good until the next but one is asked for.
     """
     # Here, since most snapshots meet no large file, and it takes 6 ms to load.
     from pyfastcdc.cy import FastCDC
 
     chunker = FastCDC(parameters.mean, min_size=parameters.minimum, max_size=parameters.maximum)
-    size = max(_BUFFER, 2 * parameters.maximum)
     tail = memoryview(b"")
-    for buffer in cycle((bytearray(size), bytearray(size))):
-        view = memoryview(buffer)
+    for view in _buffers(2 * parameters.maximum):
         view[: len(tail)] = tail
         filled = len(tail)
-        while filled < size and (count := stream.readinto(view[filled:])):
+        while filled < len(view) and (count := stream.readinto(view[filled:])):
             filled += count
-        ended = filled < size
+        ended = filled < len(view)
         chunks, at = [], 0
         pieces = chunker.cut_buf(view[:filled])
         while at < filled and (ended or filled - at >= parameters.maximum):
@@ -76,3 +74,12 @@ def cut(stream: Stream, parameters: ChunkerParameters) -> Iterator[list[memoryvi
         if ended:
             return
         tail = view[at:filled]
+
+
+def _buffers(size: int) -> Iterator[memoryview]:
+    """Two of this size, two twice as large, and so on, then two in turn: large ones cost more than small files."""
+    while size < _BUFFER:
+        yield memoryview(bytearray(size))
+        yield memoryview(bytearray(size))
+        size *= 2
+    yield from cycle((memoryview(bytearray(size)), memoryview(bytearray(size))))
