@@ -10,6 +10,7 @@ import io
 import json
 import random
 import stat
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,8 @@ def vectors() -> dict[str, Any]:
 
 def chunk_ends(size: int) -> list[int]:
     """Where 12 MiB of noise are cut with the parameters for a file of that size."""
-    ends = [0]
-    for chunk in cut(io.BytesIO(random.Random("golden chunks").randbytes(12 << 20)), parameters_for(size)):
-        ends.append(ends[-1] + len(chunk))
-    return ends[1:]
+    noise = io.BytesIO(random.Random("golden chunks").randbytes(12 << 20))
+    return list(accumulate(len(chunk) for chunks in cut(noise, parameters_for(size)) for chunk in chunks))
 
 
 def directories() -> dict[str, list[bytes]]:
