@@ -183,7 +183,7 @@ BLOCK_CACHE_BYTES = 4 * MIB
 GC_BLOCK_CACHE_BYTES = 16 * MIB
 """The same while gc runs, which goes through blocks four times: with 5 MB of them a quarter of its time."""
 
-SHARED_FRAME_CACHE_BYTES = 6 * MIB
+SHARED_FRAME_CACHE_BYTES = 3 * MIB
 SHARED_BLOCK_CACHE_BYTES = 2 * MIB
 """The same of each process where several share the work. What one reads in a row comes out of few blocks."""
 
