@@ -168,6 +168,7 @@ def test_children_are_committed_with_their_tree(shelf: Shelf) -> None:
         tree = writer.add(Kind.TREE, words(3, 100))
         for seed in range((BATCH_BYTES + PENDING_BYTES) // MIB):
             writer.add(Kind.CHUNK, noise(seed, MIB))
+        writer.rest()
         with shelf.store.read() as txn:
             assert txn.sequence - before == 1
             assert txn.row(child[:KEY_SIZE]) is not None

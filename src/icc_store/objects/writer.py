@@ -28,9 +28,10 @@ from icc_store.limits import (
     SOLID_FRAME_SIZE,
 )
 from icc_store.monitor import SILENT, Monitor
-from icc_store.objects.appending import BaseCollected, CollectedMeanwhile, append_content
+from icc_store.objects.appending import BaseCollected, CollectedMeanwhile
 from icc_store.objects.base_choice import Base, BaseChoice
-from icc_store.objects.block import RAW, Frame, encode_block
+from icc_store.objects.block import RAW, Frame
+from icc_store.objects.committer import Committer
 from icc_store.objects.encoder import Encoder, Group, pack_blocks
 from icc_store.objects.reader import ObjectReader
 from icc_store.quick_dataclass import dataclass
@@ -58,17 +59,6 @@ class SpoiledInMemory(CollectedMeanwhile):
 
 
 @dataclass
-class WriterCounters:
-    """What a run added. Bytes are bytes."""
-
-    objects: int = 0
-    plain_bytes: int = 0
-    stored_bytes: int = 0
-    blocks: int = 0
-    delta_objects: int = 0
-
-
-@dataclass
 class _DeltaRun:
     """Neighbouring objects whose bases stand in one frame."""
 
@@ -84,7 +74,7 @@ class _DeltaRun:
 
 
 class ObjectWriter:
-    """Adds objects to one repository. For one thread; the pool behind it is its own business."""
+    """Adds objects to one repository. For one thread; those behind it are its own business."""
 
     def __init__(
         self,
@@ -96,15 +86,15 @@ class ObjectWriter:
         threads: int,
         monitor: Monitor = SILENT,
     ) -> None:
-        self._store = store
         self._reader = reader
         self._choice = BaseChoice(reader)
-        self._repository = repository
         self._encoder = encoder
         self._monitor = monitor
         self._threads = threads
         self._times_spoiled = 0
         self._pool: ThreadPoolExecutor | None = None
+        self._committer = Committer(store, reader, repository)
+        self._batch: list[Frame | Group] = []
         self._pending: set[ObjectId] = set()
         self._queues: dict[int, tuple[list[ObjectId], list[bytes]]] = {kind: ([], []) for kind in _SEAL_ORDER}
         self._queued = dict.fromkeys(_SEAL_ORDER, 0)
@@ -116,16 +106,20 @@ class ObjectWriter:
         self._held = 0
         self._trees_wait = False
         self._frame_bytes = 0
-        self.counters = WriterCounters()
+        self.counters = self._committer.counters
         self.batch_bytes = BATCH_BYTES
         """Stored bytes after which a batch is committed."""
-        self.before_commit: Callable[[int], None] | None = None
-        """Called with the bytes that are about to be written; raises when they must not be."""
+
+    def before_commit(self, ask: Callable[[int], None]) -> None:
+        """Have this called with the bytes that are about to be written; it raises when they must not be."""
+        self._committer.before_commit = ask
 
     def close(self) -> None:
-        """Stop the pool. What was not committed is gone."""
+        """Stop the threads. What was not committed is gone."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+        self._committer.close()
 
     def has(self, identity: ObjectId) -> bool:
         """Whether the object is stored, or waits to be."""
@@ -176,17 +170,17 @@ class ObjectWriter:
             self.counters.plain_bytes += frame.plain_size
             self._take(frame)
         if self._frame_bytes > self.batch_bytes:
-            self.commit()
+            self._commit_batch()
 
     def rest(self, *, at_most: int | None = None) -> None:
         """Have no thread run, until there is something to compress again; from then on `at_most` so many.
 
-        For 0 the caller's thread compresses.
+        For 0 the caller's thread compresses. Raises CollectedMeanwhile as `add` does.
         """
         while self._jobs:
             self._collect()
+        self._finish_batch()
         self.close()
-        self._pool = None
         if at_most is not None:
             self._threads = min(self._threads, at_most)
 
@@ -195,59 +189,72 @@ class ObjectWriter:
 
         Then the pool goes on meanwhile: a file of 2 GiB is committed three hundred times. Lists wait for their chunks,
         and chunks for nobody. Where a tree waits, all goes together, since it is smaller behind the ids it refers to.
+        The caller does not wait for the disk either, unless the batch before is still on its way.
         """
         self._seal_run()  # gc may take what it is written against, if it waits for long
-        ready = [frame for frame in self._frames if isinstance(frame, Frame) and frame.kind == Kind.CHUNK]
-        if self._trees_wait or 2 * sum(len(frame.stored) for frame in ready) < self._frame_bytes:
-            self.commit()
+        ready: list[Frame | Group] = [one for one in self._frames if isinstance(one, Frame) and one.kind == Kind.CHUNK]
+        everything = self._trees_wait or 2 * _stored_size(ready) < self._frame_bytes
+        if everything:
+            self._seal_all()
+            ready = self._frames
+        self._finish_batch()
+        self._committer.begin(self._pack(ready), self._places)
+        self._batch = ready
+        if everything:
+            self._forget_waiting()
             return
-        self._write(ready, None)
         gone = set(map(id, ready))
         self._frames = [frame for frame in self._frames if id(frame) not in gone]
-        self._frame_bytes = sum(len(frame.stored) for frame in self._frames if isinstance(frame, Frame))
+        self._frame_bytes = _stored_size(self._frames)
+        self._places = dict(self._places)
         for frame in ready:
-            self._pending.difference_update(frame.ids)
             for key in frame.bases:
                 self._places[key] = _MOVED  # by the time that others are committed, it may be
+
+    def _finish_batch(self) -> None:
+        """Wait for the batch that is on its way. Raises what ended it; then it waits as before, or all is dropped."""
+        try:
+            self._committer.finish()
+        except BaseCollected:
+            self._batch = []
+            self._drop_everything()
+            raise
+        except Exception:  # nothing of it was added
+            self._frames, self._batch = [*self._batch, *self._frames], []
+            self._frame_bytes = _stored_size(self._frames)
+            raise
+        for frame in self._batch:
+            self._pending.difference_update(frame.ids)
+        self._batch = []
 
     def commit(self, finish: Callable[[WriteTransaction], None] | None = None) -> None:
         """Write all that waits in one transaction; `finish` is called in it, last. What it raises passes through.
 
         Raises BaseCollected when gc took what a waiting delta was written against, SpoiledInMemory.
         """
+        self._seal_all()
+        self._finish_batch()
+        blocks = self._pack(self._frames)
+        if not blocks and finish is None:
+            return
+        try:
+            self._committer.commit(blocks, self._places, finish)
+        except BaseCollected:
+            self._drop_everything()
+            raise
+        self._drop_waiting()  # only now: a commit that raised can be tried again
+
+    def _seal_all(self) -> None:
         self._seal_run()
         for kind in _SEAL_ORDER:
             self._seal_queue(kind)
         while self._jobs:
             self._collect()
-        if self._write(self._frames, finish):
-            self._drop_waiting()  # only now: a commit that raised can be tried again
 
-    def _write(self, frames: Sequence[Frame | Group], finish: Callable[[WriteTransaction], None] | None) -> bool:
-        """Write these in one transaction. False when there was nothing to do."""
+    def _pack(self, frames: Sequence[Frame | Group]) -> list[list[Frame]]:
         packed = pack_blocks(frames, encoder=self._encoder)
         self._tell_troubles()
-        blocks = [(encode_block(self._repository, part), part) for part in packed]
-        if not blocks and finish is None:
-            return False
-        added = sum(len(data) for data, _ in blocks)
-        if self.before_commit is not None and blocks:
-            self.before_commit(added)
-        self.counters.stored_bytes += added  # before `finish`, which may want to write it down
-        try:
-            with self._store.write() as txn:
-                append_content(txn, self._repository, blocks, self._places)
-                if finish is not None:
-                    finish(txn)
-        except BaseException as error:  # whatever it is, nothing was added
-            self.counters.stored_bytes -= added
-            if isinstance(error, BaseCollected):
-                self._drop_everything()
-            raise
-        self._reader.renew()
-        self.counters.blocks += len(blocks)
-        self.counters.delta_objects += sum(len(frame.ids) for _, part in blocks for frame in part if frame.bases)
-        return True
+        return packed
 
     def _tell_troubles(self) -> None:
         """Say what was got round. What cannot be got round here, memory that changes by itself, ends this batch."""
@@ -276,10 +283,13 @@ class ObjectWriter:
         self._drop_waiting()
 
     def _drop_waiting(self) -> None:
+        self._forget_waiting()
+        self._pending.clear()
+
+    def _forget_waiting(self) -> None:
         self._frames, self._frame_bytes, self._held = [], 0, 0
         self._trees_wait = False
-        self._pending.clear()
-        self._places.clear()
+        self._places = {}
 
     def _enqueue(self, kind: Kind, identity: ObjectId, data: bytes) -> None:
         ids, parts = self._queues[kind]
@@ -377,3 +387,7 @@ class ObjectWriter:
     def _take(self, frame: Frame) -> None:
         self._frames.append(frame)
         self._frame_bytes += len(frame.stored)
+
+
+def _stored_size(frames: Sequence[Frame | Group]) -> int:
+    return sum(len(frame.stored) for frame in frames if isinstance(frame, Frame))

@@ -120,7 +120,7 @@ class _Task:
         if self._profile is not GENERIC:
             room.require_for(self._paths, self._excludes, self._parent.record.counters.size if self._parent else 0)
         if self._options.min_free:
-            run.writer.before_commit = room.require
+            run.writer.before_commit(room.require)
         for _ in range(_TRIES):
             try:
                 scanner, roots = self._scan(run, rehash=rehash)
