@@ -6,7 +6,7 @@ Only the compiled chunker is accepted: the pure-Python one cuts in the same plac
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import cycle
 from typing import Protocol
 
@@ -48,7 +48,7 @@ def parameters_for(size: int) -> ChunkerParameters:
     return _FOR_ALL_OTHERS
 
 
-def cut(stream: Stream, parameters: ChunkerParameters) -> Iterator[list[memoryview]]:
+def cut(stream: Stream, parameters: ChunkerParameters) -> Generator[list[memoryview]]:
     """The chunks of a stream in order, as many at a time as are read at once.
 
     The memory of a list is good until the next but one is asked for.

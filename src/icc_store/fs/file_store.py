@@ -124,6 +124,7 @@ class FileStore:
             size=len(head),
             earlier_chunk=(earlier or {}).get(CHUNK),
             earlier_list=(earlier or {}).get(LIST),
+            ahead=False,
         )
         self.read_bytes += length
         return {SIZE: length, LIST: identity}

@@ -146,10 +146,12 @@ def store_stream(
     size: int,
     earlier_chunk: ObjectId | None = None,
     earlier_list: ObjectId | None = None,
+    ahead: bool = True,
 ) -> tuple[ObjectId, int]:
     """Store a file given as data streams and holes (an int: that many bytes); return its list's id and its size.
 
-    `size` is a guess that picks the chunker's parameters, unless an earlier version of the file already did.
+    `size` is a guess that picks the chunker's parameters, unless an earlier version of the file already did. Nothing is
+    read `ahead` where reading may wait for somebody: a thread that does cannot be interrupted.
     """
     parameters = parameters_for(size)
     pieces: Iterator[Piece] = iter(())
@@ -163,27 +165,28 @@ def store_stream(
         if isinstance(extent, int):
             run.hole(extent)
         else:
-            with closing(_read_ahead(cut(extent, parameters))) as chunks:  # no thread may read on after a failure
-                for data in chunks:
-                    run.chunk(data)
+            lists = cut(extent, parameters)
+            with closing(_read_ahead(lists) if ahead else lists) as read:  # no thread may read on after a failure
+                for chunks in read:
+                    for data in chunks:
+                        run.chunk(data)
     return run.finish(earlier_list), run.size
 
 
-def _read_ahead(cut_off: Iterator[list[memoryview]]) -> Generator[memoryview]:
-    """Chunks, while another thread reads and cuts the next ones, where there are more than a few."""
-    chunks, following = next(cut_off, []), next(cut_off, None)
+def _read_ahead(lists: Iterator[list[memoryview]]) -> Generator[list[memoryview]]:
+    """Lists of chunks, while another thread reads and cuts the next one, where there are more than a few."""
+    chunks, following = next(lists, []), next(lists, None)
+    yield chunks
     if following is None:
-        yield from chunks
         return
     # Here, since most snapshots meet no large file, and it takes 8 ms to load.
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1, thread_name_prefix="cut") as pool:
-        yield from chunks
         while following is not None:
-            chunks, ahead = following, pool.submit(next, cut_off, None)
-            yield from chunks
-            following = ahead.result()
+            chunks, coming = following, pool.submit(next, lists, None)
+            yield chunks
+            following = coming.result()
 
 
 def _chunker_of(objects: Objects, earlier: ObjectId) -> ChunkerParameters | None:

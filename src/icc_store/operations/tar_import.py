@@ -209,7 +209,8 @@ class _Import:
         else:
             content = MemberContent(member, reader, None if digest is None else digest.update)
             size = member.size if remarks.cut_as is None else remarks.cut_as
-            entry.content_list, _ = store_stream(self._run.writer, self._run.objects, content.extents(), size=size)
+            writer, objects = self._run.writer, self._run.objects
+            entry.content_list, _ = store_stream(writer, objects, content.extents(), size=size, ahead=False)
             self._read_bytes += content.read_bytes
         entry.size = member.size
         if digest is not None and digest.digest() != remarks.digest:
