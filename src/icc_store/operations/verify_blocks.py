@@ -25,8 +25,9 @@ from icc_store.objects.reader import ObjectReader
 from icc_store.operations.verify_findings import Draft, Severity, of_database, reason
 from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
 
-_BASE_CACHE = 8 * MIB
-"""Decoded frames kept by each thread, for the bases of deltas."""
+_BASE_CACHE = 3 * MIB
+"""Decoded frames kept by each thread, for the bases of deltas. With 2, 600 snapshots take half as long again; with 8 no
+less, and 25 MB more."""
 
 _AHEAD = 16 * MIB
 """Stored bytes read and not yet checked."""
