@@ -222,6 +222,23 @@ def test_nodes_above_each_other(place: Path) -> None:
     assert (place / "back" / "l").read_bytes() == b"x" * 2**11
 
 
+@pytest.mark.parametrize("mode", [FILE, LINK])
+@pytest.mark.parametrize("size", [{}, "5", 0.5])
+def test_a_size_that_is_no_number(place: Path, mode: int, size: object) -> None:
+    """It is damage where it is met, also where an entry needs none; what stands beside it is restored."""
+
+    def make(forge: Forge) -> None:
+        chunk = forge.put(Kind.CHUNK, b"gotcha")
+        what = {"key10": b"there"} if mode == LINK else {"key7": chunk}
+        bad = forge.tree(wire(b"a", mode, key5=size, **what))
+        forge.snapshot(forge.tree(wire(b"d", DIRECTORY, key9=bad), wire(b"good", key5=6, key7=chunk)))
+
+    forge(place, make)
+    found = codes(place)
+    assert (found["verify"], found["restore"]) == (6, 6)
+    assert (place / "back" / "good").read_bytes() == b"gotcha"
+
+
 # ------------------------------------------------------------------------------------ names and links
 
 

@@ -173,6 +173,19 @@ def test_a_part_of_long_targets_is_halved() -> None:
     assert store_part(few, Owners(), trees.add) == object_id(Kind.TREE, pack_part(few, Owners()))
 
 
+LINK = stat.S_IFLNK | 0o777
+
+
+def part_of(*entries: object) -> dict[int, object]:
+    """A part of these entries, as it stands in a tree."""
+    return {1: list(entries), 2: {}, 3: {}}
+
+
+def an_entry(name: object, **fields: object) -> dict[int, object]:
+    """One that is good but for what is given: a link, whose fields are named by their keys."""
+    return {1: name, 2: LINK} | {int(key[1:]): value for key, value in fields.items()}
+
+
 WRONG = {
     "nothing": None,
     "a number": 1,
@@ -193,20 +206,33 @@ WRONG = {
     "entries that are a map": {1: {1: 2}, 2: {}, 3: {}},
     "an entry that is a list": {1: [[0, b"name"]], 2: {}, 3: {}},
     "an entry that is text": {1: ["ab"], 2: {}, 3: {}},
-    "an entry without a name": {1: [{2: 1}], 2: {}, 3: {}},
-    "a name that is text": {1: [{1: "a"}], 2: {}, 3: {}},
-    "names that are numbers": {1: [{1: 1}, {1: 2}], 2: {}, 3: {}},
-    "an empty name": {1: [{1: b""}], 2: {}, 3: {}},
-    "names out of order": {1: [{1: b"b"}, {1: b"a"}], 2: {}, 3: {}},
-    "a name twice": {1: [{1: b"a"}, {1: b"a"}], 2: {}, 3: {}},
-    "a chunk that is no id": {1: [{1: b"a", 7: b"x"}], 2: {}, 3: {}},
-    "a subtree that is a list": {1: [{1: b"a", 9: [1]}], 2: {}, 3: {}},
-    "a subtree that is nothing": {1: [{1: b"a", 9: None}], 2: {}, 3: {}},
+    "an entry without a name": part_of({2: LINK}),
+    "a name that is text": part_of(an_entry("a")),
+    "names that are numbers": part_of(an_entry(1), an_entry(2)),
+    "an empty name": part_of(an_entry(b"")),
+    "names out of order": part_of(an_entry(b"b"), an_entry(b"a")),
+    "a name twice": part_of(an_entry(b"a"), an_entry(b"a")),
+    "an entry without a type": part_of({1: b"a"}),
+    "a type that is text": part_of(an_entry(b"a", k2="file")),
+    "a type that is a truth value": part_of(an_entry(b"a", k2=True)),
+    "a file without a size": part_of(an_entry(b"a", k2=stat.S_IFREG)),
+    "a file whose size is text": part_of(an_entry(b"a", k2=stat.S_IFREG, k5="1")),
+    "a link whose size is a map": part_of(an_entry(b"a", k5={})),
+    "a link whose size is nothing": part_of(an_entry(b"a", k5=None)),
+    "a chunk that is no id": part_of(an_entry(b"a", k7=b"x")),
+    "a subtree that is a list": part_of(an_entry(b"a", k9=[1])),
+    "a subtree that is nothing": part_of(an_entry(b"a", k9=None)),
     "owners that are a list": {1: [], 2: [[1, "a"]], 3: {}},
     "owners by name": {1: [], 2: {"a": 1}, 3: {}},
     "owners of bytes": {1: [], 2: {1: b"a"}, 3: {}},
     "groups that are nothing": {1: [], 2: {}, 3: None},
 }
+
+
+def test_the_good_one_is_good() -> None:
+    """The wrong entries above are refused for what is wrong with them."""
+    good = part_of(an_entry(b"a"), an_entry(b"b", k2=stat.S_IFREG, k5=1, k7=bytes(32)), an_entry(b"c", k5=0))
+    assert isinstance(parse_tree(pack(good)), TreePart)
 
 
 @pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)

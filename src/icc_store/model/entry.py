@@ -137,13 +137,15 @@ def with_storable_time(wire: Wire) -> Wire:
 def check_wire(wire: Wire) -> None:
     """Raises ValueError where an entry from a tree is none, or refers to something that cannot be an object.
 
-    What works with maps may take type and size of a file as they are. `entry_from_wire` looks at everything.
+    What works with maps may take type and size as they are. `entry_from_wire` looks at everything.
     """
     if type(wire) is not dict:
         raise ValueError("an entry is no map")
     mode = wire.get(MODE)
-    if type(mode) is not int or (mode & _TYPE == stat.S_IFREG and type(wire.get(SIZE)) is not int):
+    if type(mode) is not int or (mode & _TYPE == stat.S_IFREG and SIZE not in wire):
         raise ValueError("an entry has no type, or a file no size")
+    if type(wire.get(SIZE, 0)) is not int:
+        raise ValueError("the size of an entry is no number")
     for key in _ID_KEYS:
         if key in wire and (type(wire[key]) is not bytes or len(wire[key]) != ID_SIZE):
             raise ValueError("an entry refers to something that is not an id")
