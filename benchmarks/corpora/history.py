@@ -48,6 +48,7 @@ class Checkout:
         seconds = int(self._git("show", "--no-patch", "--format=%ct", commit))
         for path in self._changed(self._shown, commit):
             os.utime(source / path, (seconds, seconds), follow_symlinks=False)
+        self._git("--work-tree", str(source), "update-index", "--refresh")  # else git writes all of them anew next time
         self._shown = commit
 
     def _changed(self, before: str | None, after: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from benchmarks.results import FloorSample, Sample, ScenarioResult, SizeSample
 
 MakeResult = Callable[..., ScenarioResult]
+
+LONG_AGO = 1_500_000_000
 
 
 @pytest.fixture
@@ -45,15 +48,18 @@ def made_up() -> MakeResult:
     return make
 
 
-def git(repository: Path, *argv: str) -> str:
+def git(repository: Path, *argv: str, when: int = LONG_AGO) -> str:
+    """Run git there as somebody, at `when`, seconds since 1970."""
     person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@localhost")
-    done = subprocess.run(["git", "-C", repository, *person, *argv], check=True, capture_output=True, text=True)
+    environ = os.environ | {"GIT_AUTHOR_DATE": f"{when} +0000", "GIT_COMMITTER_DATE": f"{when} +0000"}
+    command = ["git", "-C", str(repository), *person, *argv]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environ)
     return done.stdout
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A git repository of five commits, in which a file changes, one comes and one goes."""
+    """A git repository of five commits of long ago, in which a file changes, one comes and one goes."""
     root = tmp_path / "project"
     root.mkdir()
     git(root, "init", "--quiet")
@@ -63,5 +69,5 @@ def repository(tmp_path: Path) -> Path:
         (root / f"only-{number}.txt").write_text("here today")
         (root / f"only-{number - 1}.txt").unlink(missing_ok=True)
         git(root, "add", "--all")
-        git(root, "commit", "--quiet", "--message", f"{number}")
+        git(root, "commit", "--quiet", "--message", f"{number}", when=LONG_AGO + number)
     return root

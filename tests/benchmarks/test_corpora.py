@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,19 @@ def test_history_is_shown_state_by_state(tmp_path: Path, repository: Path) -> No
     commits = history.commits(5, repository)
     (tmp_path / "scratch").mkdir()
     checkout = history.Checkout(tmp_path / "scratch", repository)
-    inodes = set()
-    for number, commit in enumerate(commits):
-        checkout.show(tmp_path / "source", commit)
-        found = {path.name: path.read_text() for path in (tmp_path / "source").iterdir()}
-        assert found == {"changes.txt": f"state {number}", "stays.txt": "always", f"only-{number}.txt": "here today"}
-        inodes.add((tmp_path / "source" / "stays.txt").stat().st_ino)
+    with ExitStack() as stack:
+        inodes = set()
+        for number, commit in enumerate(commits):
+            checkout.show(tmp_path / "source", commit)
+            found = {path.name: path.read_text() for path in (tmp_path / "source").iterdir()}
+            assert found == {
+                "changes.txt": f"state {number}",
+                "stays.txt": "always",
+                f"only-{number}.txt": "here today",
+            }
+            # Open, so that no other file gets its number once it is gone.
+            stays = stack.enter_context((tmp_path / "source" / "stays.txt").open())
+            inodes.add(os.fstat(stays.fileno()).st_ino)
     assert len(inodes) == 1
     assert (tmp_path / "source" / "changes.txt").stat().st_mtime == int(git(repository, "log", "-1", "--format=%ct"))
     assert git(repository, "status", "--porcelain") == before
