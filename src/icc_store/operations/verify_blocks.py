@@ -26,8 +26,8 @@ from icc_store.operations.verify_findings import Draft, Severity, of_database, r
 from icc_store.operations.verify_index import RowsByBlock, leading_nowhere
 
 _BASE_CACHE = 3 * MIB
-"""Decoded frames kept by each thread, for the bases of deltas. With 2, 600 snapshots take half as long again; with 8 no
-less, and 25 MB more."""
+"""Decoded frames kept by each thread, for the bases of deltas. With 2 MiB, 624 snapshots take half as long again; 8 MiB
+are no faster, and take 25 MB more."""
 
 _AHEAD = 16 * MIB
 """Stored bytes read and not yet checked."""
